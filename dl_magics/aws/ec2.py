@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -191,8 +190,9 @@ class Ec2:
             wait = min(wait * 1.3, _LONGEST_WAIT)
             try:
                 seen = self.describe_instance(last.id)
-            except (NoAnswer, TooManyRequests):
-                if time.monotonic() - answered > _NO_ANSWER_SECONDS:
+            except (NoAnswer, TooManyRequests, NoSuchInstance) as error:
+                is_lost = isinstance(error, NoSuchInstance) and last.state != "pending"
+                if is_lost or time.monotonic() - answered > _NO_ANSWER_SECONDS:
                     raise
                 continue
             answered = time.monotonic()
@@ -229,14 +229,14 @@ def _check_exists(instance: Instance) -> None:
 
 
 def _make_reverted_error(instance: Instance) -> WrongState:
-    name = shlex.quote(instance.name)
     if instance.costs_money:
-        what, fix = "another client started it.", f"%aws_stop {name} stops it again."
-    elif fix := state_reasons.find_fix(instance.reason, name):
+        what, fix = "another client started it.", f"%aws_stop {instance.id} stops it again."
+    elif fix := state_reasons.find_fix(instance.reason, instance.id):
         what = f"EC2 stopped it ({instance.reason})."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
-        what, fix = f"another client or EC2 stopped it{why}.", f"%aws_start {name} restarts it."
+        what = f"another client or EC2 stopped it{why}."
+        fix = f"%aws_start {instance.id} starts it again."
     return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 

@@ -24,7 +24,7 @@ def parse_instances(answer: Mapping[str, Any], session: AwsSession) -> list[Inst
     with map_parse_errors():
         seen_at, now = response_time(answer), known.read_known(session)
         return [
-            known.add_costs(now, _instance(each, seen_at))
+            known.add_costs(now, _instance(each, seen_at, reservation.get("OwnerId", "")))
             for reservation in answer.get("Reservations", [])
             for each in reservation["Instances"]
         ]
@@ -53,7 +53,7 @@ def read_tags(each: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in each.get("Tags", [])}
 
 
-def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
+def _instance(each: Mapping[str, Any], seen_at: float, owner: str) -> Instance:
     tags = read_tags(each)
     addresses = list(_public_addresses(each))
     return Instance(
@@ -87,6 +87,7 @@ def _instance(each: Mapping[str, Any], seen_at: float) -> Instance:
         ours=bool(token := each.get("ClientToken")) and tags.get(f"{TAG}token") == token,
         token=token or "",
         instance_profile=_name_of_profile(each),
+        owner=owner,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from dl_magics.core import money, table
+from dl_magics.core.known_fields import keep_known_fields
 
 State = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 STATES: tuple[State, ...] = get_args(State)
@@ -73,6 +74,7 @@ class Instance:
     token: str = ""
     answers: bool = False
     instance_profile: str = ""
+    owner: str = ""
     note: str = ""
 
     @property
@@ -134,8 +136,7 @@ class Instance:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Instance:
         """Return the instance of `to_json`; unknown keys are ignored."""
-        known = {each.name for each in fields(cls)}
-        kept = {key: value for key, value in values.items() if key in known}
+        kept = keep_known_fields(cls, values)
         groups = tuple(kept.get("groups", ()))
         return cls(**{**kept, "groups": groups, "disks": tuple(map(tuple, kept.get("disks", ())))})
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.crew.member import Member, Share
 from dl_magics.crew.plan import CrewPlan
 from dl_magics.crew.results import Results
@@ -49,8 +50,10 @@ class Roster:
         """End the worker of a member for good."""
         name = share.member.name
         self._tasks[name].cancel()
-        fix = f"The others compute its batches. Look at it: %gpu_connect {name}, then %gpu_status"
-        error = TrainingFailed(f"{name} is left out, as {why}.", fix=fix)
+        look = f"Look at it: %gpu_connect {quote_name(name)}, then %gpu_status"
+        error = TrainingFailed(
+            f"{name} is left out, as {why}.", fix=f"The others compute its batches. {look}"
+        )
         self._give_up(share, error, may_return=False)
 
     async def close(self) -> None:

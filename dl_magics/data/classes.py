@@ -9,7 +9,8 @@ from dl_magics.data import layout, sidecars, walk
 from dl_magics.data.image_files import PackedNames
 from dl_magics.errors import BadData
 
-# Class -> its files, relative to the folder that contains the classes: "cats/1.jpg".
+# Class -> its files, relative to the folder that contains the classes: "cats/1.jpg". Their order is
+# that of the labels.
 ClassFiles = Mapping[str, PackedNames]
 
 
@@ -92,4 +93,5 @@ def _names(folder: Path) -> ClassFiles:
         files = sidecars.leave_out(walk.list_files(each))
         packed = PackedNames(f"{each.name}/{file}" for file in files)
         names[name] = names[name].join(packed) if name in names else packed
-    return names
+    # By their names as text: folders whose letters are decomposed have another order.
+    return dict(sorted(names.items()))

@@ -112,9 +112,8 @@ def _draw(found: ClassFiles, chosen: Parts, n: int, seed: int) -> Parts:
 
 def _list_files(top: Path, folder: Path, found: ClassFiles, chosen: Parts) -> ImageFiles:
     above = "" if folder == top else f"{folder.relative_to(top).as_posix()}/"
-    ordered = sorted(found)
     names = PackedNames(
-        above + name for each in ordered for name in found[each].select(np.sort(chosen[each]))
+        above + name for each in found for name in found[each].select(np.sort(chosen[each]))
     )
-    sizes = [len(chosen[each]) for each in ordered]
-    return ImageFiles(top, names, np.repeat(np.arange(len(ordered), dtype=np.int32), sizes))
+    sizes = [len(chosen[each]) for each in found]
+    return ImageFiles(top, names, np.repeat(np.arange(len(found), dtype=np.int32), sizes))

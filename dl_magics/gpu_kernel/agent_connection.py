@@ -107,6 +107,10 @@ class AgentConnection:
         self._send_until_confirmed(id_, {"op": kind, "id": id_, **facts})
         return id_
 
+    def is_unconfirmed(self, id_: str) -> bool:
+        """Whether a request is not in the journal yet, as far as this link knows."""
+        return id_ in self._unconfirmed
+
     def reconnect(self) -> None:
         """Connect now: an instance that was stopped runs again."""
         self._received.publish(state="lost", why="it is being opened again")
@@ -129,7 +133,7 @@ class AgentConnection:
                 self._detach("lost", error)
                 raise
             except WrongState as error:
-                self._detach("stopped", error)
+                self._detach("stopped", error, fix=error.fix)
             except AgentGone as error:
                 self._detach("gone", error)
             except _breaks() as error:
@@ -194,13 +198,13 @@ class AgentConnection:
             if self._writer:
                 self._writer.write(self._unconfirmed[id_])
 
-    def _detach(self, state: LinkState, why: object) -> None:
+    def _detach(self, state: LinkState, why: object, fix: str = "") -> None:
         if state == "stopped" != self.status.state:
             # No agent is running that could report it. What it has not received is not sent later.
             self._unconfirmed.clear()
-            died = {"event": "kernel_died", "why": "the instance was stopped", "stopped": str(why)}
+            died = {"event": "kernel_died", "why": str(why).rstrip("."), "stopped": fix}
             self._entries.put_nowait(JournalEntry(self.status.n, time.time(), "agent", died))
-        self._received.publish(state=state, why=str(why))
+        self._received.publish(state=state, why=str(why), fix=fix)
 
 
 def _breaks() -> tuple[type[Exception], ...]:

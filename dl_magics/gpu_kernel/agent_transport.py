@@ -125,19 +125,27 @@ def build_start_options(python: str, *, cwd: str, activate: str) -> list[str]:
 
 
 async def start_agent(
-    login: SshTarget, run_dir: str, python: str, *, cwd: str, activate: str
+    login: SshTarget, run_dir: str, python: str, *how: str
 ) -> tuple[str, AgentStatus]:
-    """Start an agent with a kernel unless one runs; return its absolute folder and its status."""
+    """Start an agent unless one runs; return its absolute folder and its status.
+
+    `how` are the options that start a kernel, too; without them none is started.
+    """
 
     async def start() -> tuple[str, AgentStatus]:
         folder = await deploy.upload_agent(login, run_dir)
         remote = await connection.connect_shared(login)
         with connection.translate_errors(login):
-            how = build_start_options(python, cwd=cwd, activate=activate)
-            command = deploy.build_command(folder, python, "start", *how)
+            words = ("start", *how) if how else ("adopt",)
+            command = deploy.build_command(folder, python, *words)
             return folder, await run_agent_command(remote, command)
 
     folder, status = await retry_on_fresh_connection(start, login)
+    if status.state == "gone" and not how:
+        raise KernelDied(
+            f"The GPU kernel on {login.name} is gone: {status.why}",
+            fix=f"%gpu_connect {login.name} starts another one.",
+        )
     if status.state == "gone":
         raise KernelDied(
             f"The kernel did not start on {login.name}: {status.why}",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Literal
 
 from dl_magics.errors import HostKeyRefused
 from dl_magics.gpu_kernel.agent_connection import AgentConnection
-from dl_magics.gpu_kernel.agent_transport import start_agent
+from dl_magics.gpu_kernel.agent_transport import build_start_options, start_agent
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.link.outage_recorder import record_outages
 from dl_magics.gpu_kernel.link.status import AgentStatus
@@ -67,16 +67,33 @@ class GpuKernel(KernelRequests):
             The notebook that holds the link and the name of the host, for the panel of JupyterLab:
             it notifies of a link that is lost.
         """
+        how = build_start_options(python, cwd=cwd or "", activate=activate)
+        return cls._attach(find, run_dir, python, how, holder)
 
+    @classmethod
+    def adopt(cls, find: Callable[[], SshTarget], run_dir: str, python: str) -> GpuKernel:
+        """Attach to the kernel of `run_dir`, or to the journal of one that has ended; start none.
+
+        Raises KernelDied where there is neither.
+        """
+        return cls._attach(find, run_dir, python, [], None)
+
+    @classmethod
+    def _attach(
+        cls,
+        find: Callable[[], SshTarget],
+        run_dir: str,
+        python: str,
+        how: Sequence[str],
+        holder: tuple[NotebookSession, str] | None,
+    ) -> GpuKernel:
         async def attached() -> GpuKernel:
-            folder, status = await start_agent(
-                login, run_dir, python, cwd=cwd or "", activate=activate
-            )
+            folder, status = await start_agent(login, run_dir, python, *how)
             name = uuid.uuid4().hex
             over = await AgentConnection.open(find, folder, python, status.n, name=name)
             kernel = cls(find, folder, python, over)
             try:
-                await kernel._wait_ready(status)
+                await kernel._wait_ready(status, restarts=bool(how))
                 if holder:
                     kernel._record_outages(*holder)
             except BaseException:
@@ -135,15 +152,15 @@ class GpuKernel(KernelRequests):
         recording = record_outages(lambda: self.link.status, outage)
         self._tasks.append(asyncio.ensure_future(recording))
 
-    async def _wait_ready(self, status: AgentStatus) -> None:
-        """Wait until the kernel is ready; start a new one if it has ended."""
+    async def _wait_ready(self, status: AgentStatus, *, restarts: bool) -> None:
+        """Wait until the kernel is ready; one that has ended `restarts`, or is left alone."""
         coming = self._watchers.watch()
         welcome = await self.link.wait_attached()
         self._running = RunningCells(welcome.busy, welcome.n)
         self.is_new = status.state in ("starting", "dead")
         if status.state == "starting":
             await coming.ready(after=status.n)
-        elif status.state == "dead":
+        elif status.state == "dead" and restarts:
             await self._restart()
         coming.close()
 

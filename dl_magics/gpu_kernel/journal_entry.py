@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 CHANNELS = ("iopub", "shell", "control", "stdin", "in")
+SKIPPED, CAUGHT_UP = "skipped", "caught_up"
+"""The events that this package puts among the entries; an agent cannot."""
 # What the content of a message must have for this package: the rest is displayed as it is.
 _TEXTS = {
     "status": ("execution_state",),
@@ -98,7 +100,8 @@ def _check_event(message: dict[str, Any]) -> None:
         raise ValueError(f"not an event: {message!r:.80}")
     if message["event"] == "kernel_died":
         message.setdefault("why", "unknown reason")
-    if message["event"] == "settled" and not isinstance(message["before"], int):
+    is_bad = message["event"] == "settled" and not isinstance(message["before"], int)
+    if is_bad or message["event"] in (SKIPPED, CAUGHT_UP):
         raise ValueError(f"not an event: {message!r:.80}")
 
 

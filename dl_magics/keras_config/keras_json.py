@@ -118,6 +118,12 @@ def undo_change(file: Path) -> Change:
     return Change(str(file), _differences(_values(now), _values(before)))
 
 
+def preview_undo(file: Path) -> Change:
+    """Return what `undo_change` would change; raise BadSetting if there is no change to undo."""
+    before, now = _read_undo(file), atomic_file.read_text(file)
+    return Change(str(file), _differences(_values(now), _values(before)))
+
+
 def can_undo(file: Path) -> bool:
     """Return whether there is a change to undo."""
     return _undo_file(file).is_file()

@@ -141,23 +141,30 @@ class GpuMagics(Magics):
 
     @help_group(HelpGroup.CONNECT)
     @magic_arguments()
+    @argument("-y", "--yes", action="store_true", help="skip the confirmation")
     @EXPLAIN
     @line_magic
     def gpu_restart(self, line: str) -> NotebookKernel | Script:
         """Restart the GPU kernel: its variables are lost, files and runs are kept.
 
+        It asks first if the kernel trains a run, which is interrupted.
+
         ::
 
             %gpu_restart
-            kernel = %gpu_restart
+            %gpu_restart -y
         """
         from dl_magics.actions.gpu import notebook_kernel
         from dl_magics.actions.gpu.explain import scripts
+        from dl_magics.magics.interrupts.kernel_end import naming_runs
 
-        if parse_argstring(self.gpu_restart, line).explain:
+        args = parse_argstring(self.gpu_restart, line)
+        if args.explain:
             return scripts.control_script("restart")
         kernel = notebook_kernel.current()
-        kernel.client.restart()
+        question = f"Restart the GPU kernel on {kernel.host.name}"
+        with naming_runs(question, yes=args.yes, restarts=True):
+            kernel.client.restart()
         return kernel
 
     @help_group(HelpGroup.CONNECT)
@@ -186,12 +193,14 @@ class GpuMagics(Magics):
     @help_group(HelpGroup.CONNECT)
     @magic_arguments()
     @argument("--end-kernel", action="store_true", help="also shut down the GPU kernel")
+    @argument("-y", "--yes", action="store_true", help="skip the confirmation of --end-kernel")
     @EXPLAIN
     @line_magic
     def gpu_disconnect(self, line: str) -> Notice | Script:
         """Detach from the GPU kernel; it keeps running, and %gpu_connect reattaches.
 
         Where the kernel has ended with its instance, or the instance costs money, it says so.
+        --end-kernel asks first if the kernel trains a run.
 
         ::
 
@@ -200,11 +209,16 @@ class GpuMagics(Magics):
         """
         from dl_magics.actions.gpu import notebook_kernel
         from dl_magics.actions.gpu.explain import scripts
+        from dl_magics.magics.interrupts.kernel_end import naming_runs
 
         args = parse_argstring(self.gpu_disconnect, line)
         if args.explain:
             return scripts.disconnect_script(end_kernel=args.end_kernel)
-        left = notebook_kernel.disconnect(end_kernel=args.end_kernel)
+        if args.end_kernel:
+            with naming_runs("Shut down the GPU kernel", yes=args.yes, restarts=False):
+                left = notebook_kernel.disconnect(end_kernel=True)
+        else:
+            left = notebook_kernel.disconnect()
         return Notice(left or "No GPU kernel is connected to this notebook.")
 
 

@@ -109,7 +109,7 @@ def resume_training(
 
 def attach_run(shell: InteractiveShell, how: Live, run: Run, *, stop: bool) -> Run:
     """Show a run of any process from its first event on, and return it; `stop` ends it before."""
-    from dl_magics.actions.runs import runs
+    from dl_magics.actions.runs import remote_run, runs
     from dl_magics.actions.runs.ending import plan
     from dl_magics.magics.display import live, predict_progress
     from dl_magics.magics.display.front_end import shows_widgets
@@ -127,6 +127,8 @@ def attach_run(shell: InteractiveShell, how: Live, run: Run, *, stop: bool) -> R
     else:
         with explaining(lambda: describe_watched(run)):
             live.attach(run, screen)
+            if fetched := remote_run.fetch_missing(run.record):
+                print_line(fetched)
         if not (is_written or is_here) and (said := plan.describe_not_ended(run)):
             print_line(said)
     return predict_progress.show_in(shell, run)

@@ -73,7 +73,8 @@ class DataChecked(Event):
     """The number of images and the files that were skipped, each `{"path": …, "reason": …}`.
 
     `gray` has the values that became black and white in grayscale of more than 8 bits; it is empty
-    where there is none. `digests` has the sha256 of the images and labels of train and of valid.
+    where there is none. `digests` has the sha256 of the images and labels of train and of valid,
+    `found` with those that could not be decoded, or that a budget left out.
     """
 
     kind: ClassVar[str] = "data_checked"
@@ -81,6 +82,7 @@ class DataChecked(Event):
     skipped: rules.Skipped = field(default_factory=list)
     gray: rules.Range = field(default_factory=list)
     digests: rules.Files = field(default_factory=dict)
+    found: rules.Files = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

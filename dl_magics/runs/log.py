@@ -179,6 +179,16 @@ def has_events(folder: Path) -> bool:
         return False
 
 
+def read_start(folder: Path) -> float:
+    """Return the time of the first event; without one, when the log was written last."""
+    path = folder / FILE_NAME
+    try:
+        with path.open("rb") as file:
+            return _parse(file.readline(_LONGEST_LINE + 1).removesuffix(b"\n")).t
+    except (ValueError, OSError):
+        return path.stat().st_mtime
+
+
 def is_being_written(folder: Path) -> bool:
     """Return whether a living process has the log open for writing."""
     path = folder / FILE_NAME

@@ -32,7 +32,8 @@ class RunState:
 
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "phase", "logs", "best"} of each epoch, counted over all phases: `epochs_before` of them are
-    those of earlier phases than the present one. `digests` identify the images of each part.
+    those of earlier phases than the present one. `digests` identify the images of each part,
+    `found` with those that were left out.
     `resumed` holds {"interrupted_at", "epoch", "batches"} of each time that the run was resumed,
     `sizes` the bytes of each file that it saved, `seconds_paused` the time between interruption and
     resumption, `dollars_before` what the run cost until it was resumed on its present host; `at` is
@@ -63,6 +64,7 @@ class RunState:
     skipped: tuple[Mapping[str, str], ...] = ()
     gray: tuple[float, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Mapping[str, str], ...] = ()
     resumed: tuple[Mapping[str, int], ...] = ()
     started_at: float = 0.0
@@ -143,6 +145,7 @@ class RunState:
                     "skipped": tuple(event.skipped),
                     "gray": tuple(event.gray),
                     "digests": event.digests,
+                    "found": event.found or event.digests,
                 }
             case PhaseStarted():
                 return {

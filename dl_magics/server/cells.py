@@ -7,26 +7,41 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from dl_magics.actions.aws.panel.place import Place
 from dl_magics.core.instance import Instance
 
 _BACKEND_OPTIONS = ("image_data_format", "floatx", "epsilon")
 # IPython evaluates {…} and $… of a line, and a line break would begin code: others may set names.
-_PLAIN_NAME = re.compile(r"[\w .-]+", re.ASCII)
+_PLAIN_NAME = re.compile(r"\w[\w .-]*", re.ASCII)
+_PLAIN_PROFILE = re.compile(r"\w[\w .@/+:-]*", re.ASCII)
 
 
-def instance_cells(instance: Instance, *, is_unique: bool) -> dict[str, str]:
-    """Return the cells for an instance, by name where no other instance has it."""
-    is_plain = _PLAIN_NAME.fullmatch(instance.name) and not instance.name.startswith("-")
-    name = shlex.quote(instance.name) if is_plain and is_unique else instance.id
-    return {
-        "select": f"%aws_get {name}",
-        "start": f"%aws_start {name}",
-        "stop": f"%aws_stop {name}",
-        "terminate": f"%aws_terminate {instance.id} -f",
-        "connect": f"%gpu_connect {name}",
-        "keep": f"%aws_keep 1h {name}",
-        "ssh": f"%aws_ssh -n {name}",
+def instance_cells(instance: Instance) -> dict[str, str]:
+    """Return the cells for an instance, by its id: a name is another one's in another region."""
+    name = instance.name
+    note = f"  # {name}" if _PLAIN_NAME.fullmatch(name) else ""
+    magics = {
+        "select": "%aws_get {}",
+        "start": "%aws_start {}",
+        "stop": "%aws_stop {}",
+        "terminate": "%aws_terminate {} -f",
+        "connect": "%gpu_connect {}",
+        "keep": "%aws_keep 1h {}",
     }
+    cells = {verb: magic.format(instance.id) + note for verb, magic in magics.items()}
+    # What follows the instance is a command there.
+    return {**cells, "ssh": f"%aws_ssh -n {instance.id}"}
+
+
+def place_cell(shown: Place) -> str:
+    """Return the lines that lead a notebook to the place of the panel; "" if it begins there.
+
+    Those for a profile whose name cannot be in a line are "" too: an id is then not found.
+    """
+    if not shown.own or not (shown.practice or _PLAIN_PROFILE.fullmatch(shown.profile)):
+        return ""
+    profile = "%practice on" if shown.practice else f"%aws_profile {shlex.quote(shown.profile)}"
+    return "\n".join([profile, *([f"%aws_region {shown.region}"] if shown.region else [])])
 
 
 def resize_cell(id_: str, type_: str) -> str:

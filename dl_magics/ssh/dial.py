@@ -50,7 +50,7 @@ class _Login:
             file = self.encrypted[0]
             return keys.PassphraseRequired(
                 f"The key file {file} is encrypted: its passphrase is required.",
-                fix=f"%gpu_connect {target.jump_for or target.name} asks for it once; or add the "
+                fix=f"%gpu_connect {target.typed_name} asks for it once; or add the "
                 f"key to your ssh-agent: ssh-add {shlex.quote(file)}",
                 key_file=file,
             )
@@ -63,7 +63,7 @@ class _Login:
         return LoginRefused(
             f"{refused}: it accepts none of the offered keys.",
             fix="It has another user or was launched with another key pair; name them: "
-            f"%aws_get {shlex.quote(target.name)} --user USER --identity KEY"
+            f"%aws_get {target.typed_name} --user USER --identity KEY"
             if target.is_instance
             else f"Name another user or another key: %gpu_connect USER@{target.host} "
             "--identity KEY",

@@ -66,6 +66,6 @@ def mismatch(target: SshTarget) -> HostKeyRefused:
         )
     return HostKeyRefused(
         f"The host key of {target.name} is unknown, or does not match the known key.",
-        fix=f"%gpu_connect {target.jump_for or target.name} --trust shows its fingerprint and asks "
+        fix=f"%gpu_connect {target.typed_name} --trust shows its fingerprint and asks "
         "for confirmation.",
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadSetting
 from dl_magics.ssh import known_hosts
 
@@ -56,7 +57,7 @@ class SshTarget:
     proxy_jump
         The hosts to connect through, as `ssh -J` takes them; "" leaves it to ssh_config.
     jump_for
-        For a jump host, the name of the host that is reached through it.
+        For a jump host, the host that is reached through it, as it is typed.
 
     Raises
     ------
@@ -84,6 +85,11 @@ class SshTarget:
             raise _invalid("port", str(self.port), self.name)
         if not _ALIAS.fullmatch(self.alias):
             raise _invalid("host name", self.alias, self.name)
+
+    @property
+    def typed_name(self) -> str:
+        """How it is named in a line that is typed; a jump host by that behind it."""
+        return self.jump_for or quote_name(self.name, self.alias)
 
     def command_line(self) -> list[str]:
         """Return the ssh command that opens a terminal with the options of our own connection.
@@ -130,7 +136,7 @@ class SshTarget:
             port=port,
             config=self.config,
             proxy_jump=before,
-            jump_for=self.jump_for or self.name,
+            jump_for=self.typed_name,
         )
 
 

@@ -1,8 +1,10 @@
-"""A small file of ours that is read often: each version of it is parsed once."""
+"""Small files of ours: each version is parsed once, and a damaged one kept under another name."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -28,3 +30,22 @@ class ParsedFile(Generic[T]):
         except FileNotFoundError:
             return None
         return kept[1]
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that cannot be read; return its new path."""
+    return path.replace(_name_aside(path))
+
+
+def copy_aside(path: Path) -> None:
+    """Copy a file a part of which cannot be read, before it is replaced by what can be."""
+    shutil.copy2(path, _name_aside(path))
+
+
+def list_aside(path: Path) -> list[Path]:
+    """Return what these functions have made of a file, oldest first."""
+    return sorted(path.parent.glob(f"{path.stem}.damaged-*{path.suffix}"))
+
+
+def _name_aside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}{path.suffix}")

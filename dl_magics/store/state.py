@@ -10,12 +10,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dl_magics.errors import DamagedFile
-from dl_magics.store import lock, paths
+from dl_magics.store import lock, parsed_file, paths
 
 VERSION = 1
 FILE_NAME = "state.json"
@@ -242,8 +241,7 @@ def _parse_profile(values: dict[str, Any] | None) -> ProfileSettings | None:
 
 
 def _set_aside(path: Path) -> DamagedFile:
-    aside = path.with_name(f"state.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
-    path.replace(aside)
+    aside = parsed_file.set_aside(path)
     return DamagedFile(
         f"Could not read {path.name}; it was moved to {aside}.",
         fix="Run the cell again: it starts with no selections. %aws_get NAME selects an instance.",

@@ -13,6 +13,7 @@ from dl_magics.sync.names import climbs_back, is_valid_name, parent_folders, poi
 STAGE = ".dl_magics-sync"
 # Set-user-ID and the right of everyone to write are not taken from one side to the other.
 _COMPARED_MODE = 0o775
+_UNLISTED = "you may not list this folder"
 Kind = Literal["file", "folder", "link", "other"]
 
 
@@ -20,7 +21,8 @@ Kind = Literal["file", "folder", "link", "other"]
 class FileEntry:
     """A file, a folder, a symbolic link, or another type, which is not synchronized.
 
-    `mode` holds the permissions; None where they are not known, and for links.
+    `mode` holds the permissions; None where they are not known, and for links. `is_listed` is false
+    for a folder whose content is not known: you may not list it.
     """
 
     kind: Kind
@@ -28,6 +30,7 @@ class FileEntry:
     mtime_ns: int = 0
     target: bytes = b""
     mode: int | None = None
+    is_listed: bool = True
 
     @property
     def kept_mode(self) -> int | None:
@@ -79,18 +82,20 @@ def compare_trees(
     arriving
         Where the source is another host: the local file system.
     """
-    plan = SyncPlan()
+    # What lies below a folder that cannot be listed is neither deleted nor replaced, on both sides.
+    unlisted = {name: _UNLISTED for name, entry in target.items() if not entry.is_listed}
+    plan = SyncPlan(skipped=dict(unlisted))
     twins = NameTwins(target, STAGE.encode(), arriving or FileSystem())
-    existing: set[bytes] = set()
+    existing = set(unlisted)
     for name in sorted(source):
         entry = source[name]
         twin, why = twins.resolve(name)
         existing.add(twin)
         other = target.get(twin)
-        why = why or _why_not(name, entry, plan.skipped, arriving is not None)
+        why = why or unlisted.get(twin) or _why_not(name, entry, plan.skipped, arriving is not None)
         if not why and other and (entry.kind == "folder") != (other.kind == "folder"):
             there = [each for each in target if each == twin or each.startswith(twin + b"/")]
-            if set(there) <= set(replace):
+            if set(there) <= set(replace) and not unlisted.keys() & set(there):
                 plan.cleared.append(name)
                 other = None
             else:
@@ -147,6 +152,8 @@ def _why_not(name: bytes, entry: FileEntry, skipped: Collection[bytes], is_arriv
         return "its folder was skipped"
     if not is_valid_name(name):
         return "the name is not valid on this computer"
+    if not entry.is_listed:
+        return _UNLISTED
     if entry.kind == "other":
         return "not a regular file, or not readable"
     if entry.kind == "link":

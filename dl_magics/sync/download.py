@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dl_magics.errors import DiskFull, NoSuchFile
 from dl_magics.ssh import connection
 from dl_magics.ssh.retry import retry_stream
-from dl_magics.sync import diff, local_listing
+from dl_magics.sync import diff, extract, local_listing
 from dl_magics.sync.diff import SyncPlan, Tree
 from dl_magics.sync.file_system import probe_file_system
 from dl_magics.sync.names import printable
@@ -45,10 +45,12 @@ async def _attempt(job: SyncJob, meter: ProgressMeter) -> AsyncIterator[SyncProg
     for n in range(_ROUNDS):
         listed, _, plan = await _looked(job, remote)
         receiver = Receiver(job, remote, listed, plan, meter)
-        size = sum(listed.tree[name].size for name in plan.files)
+        sizes = {name: listed.tree[name].size for name in plan.files}
+        size = sum(sizes.values())
         modes = sum(listed.tree[name].kind == "file" for name in plan.modes)
         meter.begin(len(plan.files) + modes, size, plan.unchanged, plan.skipped)
-        _must_fit(job.root, size)
+        staged = sum(min(extract.staged_size(job.root, name), sizes[name]) for name in sizes)
+        _must_fit(job.root, size - staged)
         with connection.translate_errors(job.login):
             async for synced in receiver.all(is_last=n == _ROUNDS - 1):
                 yield synced

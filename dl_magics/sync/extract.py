@@ -179,6 +179,14 @@ class FileExtractor:
             self._meter.skip(name, (why or str(error)).lower())
 
 
+def staged_size(root: Path, name: bytes) -> int:
+    """Return the bytes of a file that an earlier sync left in the staging folder of `root`."""
+    try:
+        return (root / os.fsdecode(_part(name))).lstat().st_size
+    except OSError:
+        return 0
+
+
 def _mode_of(entry: FileEntry) -> int:
     if entry.kept_mode is None:
         return _DEFAULT_FOLDER if entry.kind == "folder" else _DEFAULT_FILE

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from dl_magics.errors import NoSuchFile
 from dl_magics.sync.diff import STAGE, FileEntry, Kind, Tree
+from dl_magics.sync.names import printable
 
 
 def list_local(
     root: Path, names: Collection[str] = (), aliases: Mapping[bytes, bytes] | None = None
 ) -> Tree:
-    """Return the content of a local folder; with `names`, only of these."""
+    """Return the content of a local folder; with `names`, only of these.
+
+    Raises NoSuchFile where the folder cannot be listed: it is not the same as an empty one.
+    """
     found: Tree = {}
     rooms = [(b"", os.fspath(root))]
     if names:
@@ -29,8 +35,11 @@ def list_local(
         inside, folder = rooms.pop()
         try:
             entries = list(os.scandir(folder))
-        except OSError:
-            found[inside.rstrip(b"/") or b"."] = FileEntry("other")
+        except OSError as error:
+            if not inside:
+                raise _unlisted(root, error) from error
+            name_ = inside.rstrip(b"/")
+            found[name_] = replace(found[name_], is_listed=False)
             continue
         for each in entries:
             if each.name.lower() == STAGE:
@@ -65,3 +74,11 @@ def read_entry(facts: os.stat_result, path: str | Path) -> FileEntry:
         return FileEntry("folder", mode=mode)
     kind: Kind = "file" if stat.S_ISREG(facts.st_mode) else "other"
     return FileEntry(kind, facts.st_size, facts.st_mtime_ns, mode=mode)
+
+
+def _unlisted(root: Path, error: OSError) -> NoSuchFile:
+    return NoSuchFile(
+        f"{printable(str(root))} cannot be listed: {error.strerror or error}.",
+        fix="Give your user the right to read this folder; on macOS: System Settings, Privacy & "
+        "Security, Files & Folders.",
+    )

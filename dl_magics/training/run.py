@@ -17,6 +17,7 @@ from dl_magics.runs.state import RunState
 from dl_magics.text import escape_controls, wrap_html
 from dl_magics.training import model_archive
 from dl_magics.training.backbones import own
+from dl_magics.training.class_order import require_class_order
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation.evaluate import evaluate_split, require_split
 from dl_magics.training.evaluation.report import Report, write_report
@@ -105,7 +106,7 @@ class Run:
         NotLoadable
             where the file holds what the engine does not write, or Keras cannot load it.
         DamagedRun
-            where the file cannot be read.
+            where the file cannot be read, or the classes have wrong names.
         """
         path = self.find_model()
         if path == self._theano_model:
@@ -197,7 +198,11 @@ class Run:
         return write_report(self)
 
     def find_model(self) -> Path:
-        """Return the file of the model. Raises NotTrained where there is none."""
+        """Return the file of the model.
+
+        Raises NotTrained where there is none, DamagedRun where its classes have wrong names.
+        """
+        require_class_order(self.state)
         for path in (self._theano_model, self.path / MODEL):
             if path.is_file():
                 return path

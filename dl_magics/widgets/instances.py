@@ -50,8 +50,8 @@ class Panel(LiveWidget):
             "keep": lambda current, click: _keep_for_an_hour(current, click["id"]),
             "resize": lambda current, click: resize.resize(current, click["type"], click["id"]),
         }
+        context.load()  # without an account or a region there is nothing to refresh
         self.refresh()
-        self.types = price_list.describe_types(context.load())
         self.on_msg(lambda _, click, __: self.receive_click(click))
         threading.Thread(
             target=self._keep_refreshing, args=(seconds,), name="refresh instances", daemon=True
@@ -63,11 +63,13 @@ class Panel(LiveWidget):
             current = context.load()
             listing, account = instances.list_instances(current), current.account
             rows = [describe_row(current, each) for each in listing]
+            types = price_list.describe_types(current)
         except DLMagicsError as error:
             self._note("", error)
             return
         with self._changing:
             self.summary = listing.summary
+            self.types = types
             self.account = account
             self.rows = rows
             self.notes = {key: note for key, note in self.notes.items() if key}

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import unicodedata
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dl_magics.data.folders import find_images
+from dl_magics.data.walk import name_as_text
 from dl_magics.errors import BadData
+
+# As macOS, Linux and an old Windows write the name of a folder.
+WRITTEN = {
+    "decomposed": lambda name: unicodedata.normalize("NFD", name),
+    "composed": lambda name: unicodedata.normalize("NFC", name),
+    "latin-1": lambda name: os.fsdecode(name.encode("latin-1")),
+}
+FOLDERS = st.dictionaries(
+    st.text("aezéèñ", min_size=1, max_size=3), st.sampled_from(sorted(WRITTEN)), min_size=2
+)
 
 
 def fill(root, *folders, n=10, first=0):
@@ -131,3 +146,21 @@ def test_a_name_that_is_not_utf8_is_a_class_that_can_be_written(tmp_path):
 
     assert [name.encode() for name in folder.classes] == [b"caf\\udce9", b"cats"]
     assert all(file.path.exists() for file in folder.train)
+
+
+@given(folders=FOLDERS, has_valid=st.booleans())
+def test_a_label_is_the_class_of_its_folder_however_the_names_are_written(folders, has_valid):
+    with tempfile.TemporaryDirectory() as room:
+        for part in ("train", "valid") if has_valid else ("train",):
+            fill(
+                Path(room), *(f"{part}/{WRITTEN[how](name)}" for name, how in folders.items()), n=2
+            )
+
+        found = find_images(room)
+
+        assert found.classes == tuple(
+            sorted({name_as_text(each.path.parent) for each in found.train})
+        )
+        assert len(found.classes) == len(folders)
+        for file in (*found.train, *found.valid):
+            assert found.classes[file.label] == name_as_text(file.path.parent)

@@ -262,6 +262,46 @@ def test_a_reboot_of_the_instance_fails_the_cell(lab, kernel):
     again.close()
 
 
+@pytest.mark.parametrize(
+    ("since", "error", "message"),
+    [
+        (2, errors.OutputLost, "no record of this cell: its host was replaced"),
+        (1000, errors.KernelDied, "its host was restarted or replaced"),
+    ],
+)
+def test_a_cell_of_a_host_that_was_replaced_is_not_waited_for(lab, since, error, message):
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    cell = kernel.execute("import time; time.sleep(600)")
+    until(lambda: kernel.state == "busy")
+    kernel.close()
+    for pid in lab.running(kernel.run_dir):
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(kernel.run_dir)
+
+    with pytest.raises(errors.KernelDied, match=r"is gone: its folder .* does not exist"):
+        GpuKernel.adopt(lab.login, kernel.run_dir, sys.executable)
+    again = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)
+    with pytest.raises(error, match=message):
+        list(again.resume(cell.id, since))
+    again.shutdown()
+
+
+def test_a_kernel_that_has_ended_is_not_started_to_read_its_journal(lab):
+    kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
+    cell = kernel.execute("print('long ago'); import os, signal; os.kill(os.getpid(), 9)")
+    with pytest.raises(errors.KernelDied):
+        list(cell)
+    kernel.close()
+
+    reading = GpuKernel.adopt(lab.login, kernel.run_dir, sys.executable)
+
+    messages = []
+    with pytest.raises(errors.KernelDied):
+        messages += reading.resume(cell.id, 1)
+    assert reading.state == "dead"
+    reading.shutdown()
+
+
 def test_a_kernel_that_was_shut_down_stays_gone(lab):
     kernel = GpuKernel.attach(lab.login, lab.new_run_dir(), sys.executable)
     other = GpuKernel.attach(lab.login, kernel.run_dir, sys.executable)

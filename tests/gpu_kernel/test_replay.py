@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from dl_magics.errors import OutputLost
 from dl_magics.gpu_kernel import replay
 from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
-from support.messages import printed, reply, sent, status, stream
+from support.messages import event, printed, reply, sent, status, stream
 
 
 class Journal:
@@ -27,13 +30,13 @@ class Journal:
 ENTRIES = [sent("a"), status("busy", "a"), stream("1", "a"), reply("a"), status("idle", "a")]
 
 
-def feed(journal, hand_over, seconds=None):
+def feed(journal, hand_over, seconds=None, may_come=lambda _n: False):
     """Return what the request got, what came after it, and whether the link is open afterwards."""
     answer, after = PendingRequest("a"), PendingRequest("a")
 
     async def feed():
         try:
-            fed = replay.feed_request(journal.read, answer, after, hand_over, 0)
+            fed = replay.feed_request(journal.read, answer, after, hand_over, 0, may_come)
             await asyncio.wait_for(fed, seconds)
         except TimeoutError:
             after.put(None)
@@ -53,3 +56,29 @@ def test_the_link_is_closed_as_soon_as_later_messages_come_in_another_way():
     journal = Journal(*ENTRIES, stream("2", "a"))
 
     assert feed(journal, lambda *_: True) == ("1", "", False)
+
+
+def caught_up(busy=None):
+    return event("caught_up", busy=busy)
+
+
+def test_a_request_that_the_journal_of_a_replaced_host_does_not_have_is_not_waited_for():
+    journal = Journal(sent("b"), status("idle", "b"), caught_up())
+
+    with pytest.raises(OutputLost, match="no record of this cell: its host was replaced"):
+        feed(journal, lambda *_: False)
+
+    assert not journal.is_open
+
+
+@pytest.mark.parametrize("busy", ["a", ""])
+def test_a_request_that_the_kernel_may_run_is_waited_for_though_its_beginning_is_gone(busy):
+    journal = Journal(caught_up(busy), *ENTRIES[2:])
+
+    assert feed(journal, lambda *_: True) == ("1", "", False)
+
+
+def test_a_request_that_is_on_its_way_is_waited_for():
+    journal = Journal(caught_up(), *ENTRIES)
+
+    assert feed(journal, lambda *_: True, may_come=lambda _n: True) == ("1", "", False)

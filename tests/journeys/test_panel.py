@@ -101,6 +101,15 @@ def test_launch_shows_prices_and_asks_with_dollars_account_and_region(panel):
     lab.page.locator(".jp-Notebook").get_by_text("%aws_launch t2.micro --name gpu").wait_for()
 
 
+def test_the_example_has_a_cell_of_its_own(panel):
+    panel.lab.open("example.ipynb", ["1"])
+    panel.reveal().press("Insert an Example")
+    example = panel.page.locator(".jp-Notebook .jp-CodeCell")
+
+    example.nth(2).get_by_text("%%finetune data/dogscats").wait_for()
+    assert example.nth(1).locator(".cm-content").inner_text() == LOAD
+
+
 def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
     lab, page = panel.lab, panel.page
     panel.wait_for("stops in")
@@ -123,7 +132,7 @@ def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
     lab.run(3)
     lab.finish(3)
     panel.press("Insert Magic")
-    page.locator(".jp-Notebook").get_by_text("%aws_keep 1h gpu").first.wait_for()
+    page.locator(".jp-Notebook").get_by_text("%aws_keep 1h i-").first.wait_for()
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         lab.theme(theme)
         for width in (700, 1280):
@@ -135,6 +144,8 @@ def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
 def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel):
     lab = panel.lab
     panel.press("Connect")
+    # The kernel may have been restarted since the first cell ran.
+    lab.page.locator(".jp-Notebook").get_by_text(LOAD).nth(1).wait_for()
     lab.page.locator(".jp-Notebook").get_by_text("GPU kernel").first.wait_for(timeout=90_000)
     panel.press("Terminal")
     panel.type_in_terminal("echo $((6 * 7)) in ~")

@@ -21,7 +21,10 @@ export function answeredBy(answer: Answer): { client: Client; requests: IRequest
   const requests: IRequest[] = [];
   const fetch = async (input: RequestInfo): Promise<Response> => {
     const request = input as Request;
-    const path = new URL(request.url).pathname.replace('/hub/dl-magics/', '');
+    const { pathname, search } = new URL(request.url);
+    // JupyterLab adds the time, against caches.
+    const query = search.replace(/[?&]\d+$/, '');
+    const path = `${pathname.replace('/hub/dl-magics/', '')}${query}`;
     const text = await request.text();
     const seen = { method: request.method, path, body: text ? (JSON.parse(text) as unknown) : null };
     requests.push(seen);
@@ -69,13 +72,13 @@ export function instance(change: Partial<IInstance> = {}): IInstance {
     unfinished: null,
     guard: null,
     cells: {
-      select: '%aws_get gpu',
-      start: '%aws_start gpu',
-      stop: '%aws_stop gpu',
-      terminate: '%aws_terminate i-00000000000000001 -f',
-      connect: '%gpu_connect gpu',
-      keep: '%aws_keep 1h gpu',
-      ssh: '%aws_ssh -n gpu'
+      select: '%aws_get i-00000000000000001  # gpu',
+      start: '%aws_start i-00000000000000001  # gpu',
+      stop: '%aws_stop i-00000000000000001  # gpu',
+      terminate: '%aws_terminate i-00000000000000001 -f  # gpu',
+      connect: '%gpu_connect i-00000000000000001  # gpu',
+      keep: '%aws_keep 1h i-00000000000000001  # gpu',
+      ssh: '%aws_ssh -n i-00000000000000001'
     },
     ...change
   };
@@ -88,7 +91,8 @@ export function listing(change: Partial<IListing> = {}): IListing {
       region: 'us-east-1',
       profile_and_region: 'practice · us-east-1',
       practice: true,
-      own: true
+      own: true,
+      cell: '%practice on\n%aws_region us-east-1'
     },
     summary: '',
     instances: [instance()],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { confirmed } from '../../labextension/src/commands/confirm';
+import { confirmed } from '../../labextension/src/rest/confirm';
 import { toProblem } from '../../labextension/src/rest/refusal';
 import { answeredBy, instance, listing, refused } from './answers';
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isIdle, perHour, totalCost } from '../../labextension/src/model/bill';
 import { Cloud } from '../../labextension/src/model/cloud';
+import { Keras } from '../../labextension/src/model/keras';
 import { Questions } from '../../labextension/src/model/questions';
 import { Runs } from '../../labextension/src/model/runs';
 import { answeredBy, instance, listing, refused, run } from './answers';
@@ -80,6 +81,58 @@ test('where AWS does not answer, the last known instances stay', async () => {
 
   cloud.receive(listing());
   assert.equal(cloud.problem, null);
+});
+
+test('what runs in other regions is asked again with each read of the instances', async () => {
+  let regions = [{ region: 'eu-west-1', running: 1, dollars_per_hour: 0.5, names: ['gpu'] }];
+  const { client, requests } = answeredBy(({ path }) => ({
+    status: 200,
+    body: path.startsWith('elsewhere') ? { regions, unread: [] } : listing()
+  }));
+  const cloud = new Cloud(client);
+  const asked = (): string[] =>
+    requests.map(each => each.path).filter(path => path.startsWith('elsewhere'));
+  const shows = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < 100 && cloud.elsewhere?.regions.length !== count; turn++) {
+      await new Promise(setImmediate);
+    }
+    assert.equal(cloud.elsewhere?.regions.length, count);
+  };
+  await cloud.refresh();
+  await shows(1);
+
+  regions = [];
+  await cloud.refresh();
+  await shows(0);
+
+  await cloud.refresh(true);
+  assert.deepEqual(asked(), ['elsewhere', 'elsewhere', 'elsewhere?fresh=true']);
+});
+
+test('a change that is not shown is undone after a question only', async () => {
+  const { client, requests } = answeredBy(({ method, body }) => {
+    const question = 'Undo: jax → tensorflow';
+    const answers = (body as { confirmed?: string } | null)?.confirmed === question;
+    return method === 'POST' && !answers
+      ? refused('NotConfirmed', { question })
+      : { status: 200, body: { undo: 'Undo: floatx', cell: '%backend' } };
+  });
+  const keras = new Keras(client);
+  await keras.refresh();
+  const asked: string[] = [];
+  const answer = (yes: boolean) => (question: string) => {
+    asked.push(question);
+    return Promise.resolve(yes);
+  };
+
+  assert.equal(await keras.undo(answer(false)), false);
+  assert.equal(keras.problem, null);
+  assert.equal(await keras.undo(answer(true)), true);
+
+  assert.deepEqual(asked, ['Undo: jax → tensorflow', 'Undo: jax → tensorflow']);
+  const sent = requests.filter(each => each.method === 'POST').map(each => each.body);
+  const shown = { confirmed: 'Undo: floatx' };
+  assert.deepEqual(sent, [shown, shown, { confirmed: 'Undo: jax → tensorflow' }]);
 });
 
 test('an older state of a run does not replace a newer one', async () => {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dl_magics.actions.aws import context, selection
+from dl_magics.actions.aws import context, instances, selection
 
 
 def test_the_panel_has_a_place_of_its_own(server, cloud, rent):
@@ -21,6 +21,10 @@ def test_the_panel_has_a_place_of_its_own(server, cloud, rent):
     assert elsewhere["unread"] == []
     (region,) = (each for each in elsewhere["regions"] if each["region"] == "us-east-1")
     assert (region["running"], region["names"]) == (1, ["there"])
+    selection.reload()
+    list(instances.stop(context.load(), there))
+    assert server.get("elsewhere") == elsewhere
+    assert server.get("elsewhere?fresh=true")["regions"] == []
     back = server.fetch("PUT", "place", {"profile": None})
     assert (back.body["own"], back.body["region"]) == (False, "us-east-1")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from dl_magics import magics
+from dl_magics.actions.aws.panel.place import Place
 from dl_magics.core.instance import Instance
 from dl_magics.server import cells
 
@@ -34,15 +35,16 @@ def parse(cell: str):
     return method.parser.parse_argstring(line)
 
 
-def test_the_cells_of_an_instance_name_it():
-    of_instance = cells.instance_cells(make_instance(), is_unique=True)
+def test_the_cells_of_an_instance_have_its_id_and_say_its_name():
+    of_instance = cells.instance_cells(make_instance())
 
-    for verb, argument in {"select": "name", "start": "name", "stop": "name"}.items():
-        assert vars(parse(of_instance[verb]))[argument] == "my gpu"
-    assert parse(of_instance["terminate"]).name == ID
+    for verb in ("select", "start", "stop", "terminate", "keep"):
+        assert parse(of_instance[verb]).name == ID
     assert parse(of_instance["terminate"]).force
-    assert "my gpu" in vars(parse(of_instance["connect"])).values()
-    assert read_line(of_instance["ssh"]) == ("aws_ssh", "-n 'my gpu'")
+    assert ID in vars(parse(of_instance["connect"])).values()
+    assert of_instance["stop"] == f"%aws_stop {ID}  # my gpu"
+    # What follows the instance would be a command on it.
+    assert read_line(of_instance["ssh"]) == ("aws_ssh", f"-n {ID}")
     assert (
         vars(parse(cells.resize_cell(ID, "t2.micro"))).items()
         >= {
@@ -54,18 +56,30 @@ def test_the_cells_of_an_instance_name_it():
 
 @given(st.text(max_size=40))
 def test_no_name_that_others_set_becomes_code(name):
-    for cell in cells.instance_cells(make_instance(name), is_unique=True).values():
+    for cell in cells.instance_cells(make_instance(name)).values():
         assert not set("{}$\r\n!;") & set(cell)
         read_line(cell)
 
 
 @pytest.mark.parametrize("name", ["a\n!rm -rf ~", "{os.system('id')}", "$HOME", "-y", "", "ä"])
-def test_an_instance_with_another_name_is_named_by_its_id(name):
-    assert cells.instance_cells(make_instance(name), is_unique=True)["stop"] == f"%aws_stop {ID}"
+def test_another_name_of_an_instance_is_left_out(name):
+    assert cells.instance_cells(make_instance(name))["stop"] == f"%aws_stop {ID}"
 
 
-def test_an_instance_whose_name_another_one_has_is_named_by_its_id():
-    assert cells.instance_cells(make_instance(), is_unique=False)["stop"] == f"%aws_stop {ID}"
+def make_place(profile: str, region: str | None = "eu-west-1", **more) -> Place:
+    return Place(**{"profile": profile, "region": region, "practice": False, "own": True, **more})
+
+
+def test_a_notebook_is_led_to_a_place_that_was_selected_for_the_panel():
+    profile, region = cells.place_cell(make_place("my work")).splitlines()
+
+    assert parse(profile).profile == "my work"
+    assert parse(region).region == "eu-west-1"
+    practice = cells.place_cell(make_place("practice", practice=True))
+    assert practice == "%practice on\n%aws_region eu-west-1"
+    assert cells.place_cell(make_place("work", None)) == "%aws_profile work"
+    assert cells.place_cell(make_place("work", own=False)) == ""
+    assert cells.place_cell(make_place("{os.system('id')}")) == ""
 
 
 def test_the_cell_of_a_launch_has_all_that_was_asked_for():

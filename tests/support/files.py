@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,28 @@ def program(host: Any, name: str, does: str) -> Iterator[None]:
         yield
     finally:
         file.unlink()
+
+
+def without_root() -> list[str]:
+    """Return the first words of a command to which permissions apply, also where root starts it."""
+    return [] if os.getuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@contextmanager
+def unlisted(folder: Path) -> Iterator[None]:
+    """Let a folder be entered, but not listed, as macOS does it with the desktop."""
+    folder.chmod(0o311)
+    try:
+        yield
+    finally:
+        folder.chmod(0o755)
+
+
+@contextmanager
+def find_without_root(host: Any) -> Iterator[None]:
+    """Let a host list its folders as an ordinary user does it."""
+    with program(host, "find", shlex.join([*without_root(), "/usr/bin/find"]) + ' "$@"'):
+        yield
 
 
 def lies_in(root: Path) -> dict[bytes, Any]:

@@ -15,7 +15,17 @@ from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
 from dl_magics.sync.download import download_files, plan_download
 from dl_magics.sync.spec import SyncJob
-from support.files import fetch, lies_in, plant, program, send, trees
+from support.files import (
+    fetch,
+    find_without_root,
+    lies_in,
+    plant,
+    program,
+    send,
+    trees,
+    unlisted,
+)
+from support.limits.disk import mount_small_disk
 
 
 @pytest.fixture
@@ -123,6 +133,38 @@ def test_only_confirmed_local_files_are_deleted(host, there, here):
     assert (here / "keep").exists()
 
 
+def test_a_folder_of_another_user_on_the_host_deletes_nothing_here(host, there, here):
+    fetch(host, here, "results")
+    before = lies_in(here)
+    (there / "empty").rmdir()
+    job = SyncJob(host.login, here, "results")
+
+    with find_without_root(host):
+        with unlisted(there / "epochs"):
+            plan = blocking.wait_for(plan_download(job))
+        with unlisted(there), pytest.raises(errors.CommandFailed) as refused:
+            blocking.wait_for(plan_download(job))
+
+    assert plan.surplus == [b"empty"]
+    assert plan.skipped == {b"epochs": "you may not list this folder"}
+    assert str(refused.value) == "results cannot be used on the host: Permission denied"
+    assert "%aws_ssh ls -ld ./results" in refused.value.fix
+    assert lies_in(here) == before
+
+
+def test_a_listing_that_fails_half_way_deletes_nothing_here(host, there, here):
+    fetch(host, here, "results")
+
+    breaks = "case $* in *-readable*) echo Input/output error >&2; exit 1; esac"
+    with (
+        program(host, "find", f'/usr/bin/find "$@"; {breaks}'),
+        pytest.raises(errors.CommandFailed, match="Input/output error"),
+    ):
+        fetch(host, here, "results", delete=frozenset([b"epochs", b"epochs/1.h5"]))
+
+    assert (here / "epochs" / "1.h5").exists()
+
+
 def test_permissions_come_home_also_where_only_they_changed(host, there, here):
     weights = there / "epochs" / "1.h5"
     weights.chmod(0o600)
@@ -188,6 +230,22 @@ def test_a_big_file_resumes_after_the_received_part(host, there, here):
 
     assert lies_in(here) == lies_in(there)
     assert events[-1].bytes == events[-1].bytes_total
+
+
+def test_what_was_received_before_counts_as_space_for_the_rest(host, there, tmp_path):
+    content = os.urandom(3 * 2**20)
+    (there / "big.bin").write_bytes(content)
+    with mount_small_disk(tmp_path / "disk", size="4m") as disk:
+        here = disk.folder / "results"
+        here.mkdir()
+        _came_before(here, b"big.bin", content[: 2 * 2**20])
+
+        fetch(host, here, "results", big=2**20)
+
+        assert lies_in(here) == lies_in(there)
+        (there / "more.bin").write_bytes(content)
+        with pytest.raises(errors.DiskFull, match=r"3\.15 MB do not fit into"):
+            fetch(host, here, "results", big=2**20)
 
 
 def test_a_part_of_another_version_is_discarded(host, there, here):

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,7 +20,16 @@ from dl_magics.ssh import blocking
 from dl_magics.sync.diff import STAGE
 from dl_magics.sync.spec import SyncJob
 from dl_magics.sync.upload import plan_upload, upload_files
-from support.files import lies_in, plant, program, send, trees
+from support.files import (
+    find_without_root,
+    lies_in,
+    plant,
+    program,
+    send,
+    trees,
+    unlisted,
+    without_root,
+)
 
 
 @pytest.fixture
@@ -126,6 +138,67 @@ def test_only_confirmed_remote_files_are_deleted(host, here):
     assert set(synced.deleted) == {"old", "old/deep", "old/deep/x"}
     assert not old.exists()
     assert (host.home / "data" / "keep").exists()
+
+
+def test_a_local_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(host, here):
+    send(host, here)
+    before = lies_in(host.home / "data")
+    with unlisted(here):
+        refused = plan_without_root(SyncJob(host.login, here, "data"))
+    with unlisted(here / "cats"):
+        planned = plan_without_root(SyncJob(host.login, here, "data"))
+    (here / "dogs").rmdir()
+    with unlisted(here / "cats"):
+        less = plan_without_root(SyncJob(host.login, here, "data"))
+
+    assert str(refused) == f"{here} cannot be listed: Permission denied."
+    assert "right to read this folder" in refused.fix
+    assert planned.surplus == []
+    assert planned.skipped == {b"cats": "you may not list this folder"}
+    assert less.surplus == [b"dogs"]
+    assert lies_in(host.home / "data") == before
+
+
+def plan_without_root(job):
+    """Return what an ordinary user's upload would change, or why it is refused."""
+    code = """if True:
+        import pickle, sys
+        from dl_magics.errors import DLMagicsError
+        from dl_magics.ssh import blocking
+        from dl_magics.sync.upload import plan_upload
+        try:
+            found = blocking.wait_for(plan_upload(pickle.load(sys.stdin.buffer)))
+        except DLMagicsError as error:
+            found = type(error), str(error), error.fix
+        sys.stdout.buffer.write(pickle.dumps(found))
+    """
+    command = [*without_root(), sys.executable, "-c", code]
+    done = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
+    found = pickle.loads(done.stdout)
+    return found[0](found[1], fix=found[2]) if isinstance(found, tuple) else found
+
+
+def test_a_folder_of_another_user_on_the_host_is_left_alone_and_named(host, here):
+    send(host, here)
+    theirs = host.home / "data" / "theirs" / "deep"
+    theirs.mkdir(parents=True)
+    (theirs / "x").write_text("x")
+    (here / "cats" / "2.jpg").write_bytes(b"purr")
+    (host.home / "data" / "old").write_text("old")
+    job = SyncJob(host.login, here, "data", replace=frozenset([b"theirs", b"theirs/deep"]))
+
+    with find_without_root(host), unlisted(theirs):
+        plan = blocking.wait_for(plan_upload(job))
+        (here / "theirs").write_text("a file")
+        in_the_way = blocking.wait_for(plan_upload(job))
+        with unlisted(host.home / "data" / "cats"):
+            synced = send(host, here)
+
+    assert plan.surplus == [b"old"]
+    assert plan.skipped == {b"theirs/deep": "you may not list this folder"}
+    assert in_the_way.cleared == []
+    assert dict(synced.skipped)["cats/2.jpg"] == "its folder was skipped"
+    assert (theirs / "x").exists()
 
 
 def test_a_change_of_permissions_alone_is_sent_without_the_content(host, here):

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import unicodedata
 from html import unescape
 
 import numpy as np
@@ -57,6 +58,40 @@ def run(data, tmp_path_factory):
 @pytest.fixture
 def copied(run, tmp_path):
     return Run(shutil.copytree(run.path, tmp_path / "copied"))
+
+
+NAMES = {"éclair": "red", "pomme": "green", "zèbre": "blue"}
+
+
+def test_the_classes_of_folders_with_decomposed_names_are_those_of_their_photos(tmp_path):
+    data = tmp_path / "photos"
+    for name, colour in NAMES.items():
+        folder = data / unicodedata.normalize("NFD", name)
+        for i in range(10):
+            tiny_keras.photo(folder / f"{i:02}.png", colour, i)
+    small_model.save_beside(data)
+    run_events.write_log(
+        tmp_path / "run", tiny_keras.train(data, tmp_path, epochs=8, learning_rate=0.01)
+    )
+    run = Run(tmp_path / "run")
+
+    assert run.best["val_accuracy"] == 1
+    for each in run.predict(data):
+        assert each.label == unicodedata.normalize("NFC", each.path.parent.name)
+    for photo in run.evaluate("valid").photos:
+        assert photo.truth == unicodedata.normalize("NFC", photo.path.partition("/")[0])
+
+
+def test_a_run_whose_class_names_were_written_in_another_order_is_refused(tmp_path):
+    run = make_run(tmp_path / "run", ended=RunEnded(status="done"), classes=("é", "z", "p"))
+    (run.path / "model.keras").write_bytes(b"a model")
+
+    with pytest.raises(
+        DamagedRun, match=r"\(é, z, p\) are not in the order of its labels"
+    ) as error:
+        run.predict(tmp_path)
+
+    assert error.value.fix.startswith("Run the %%finetune cell again")
 
 
 def make_run(folder, *events, **about):

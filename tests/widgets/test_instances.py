@@ -103,6 +103,13 @@ def test_a_change_by_another_client_is_shown(panel):
     wait_until(lambda: row(panel)["state"] == "stopped")
 
 
+def test_the_prices_of_new_types_are_those_of_the_region_that_is_selected(panel, run):
+    run("%aws_region eu-west-1")
+
+    wait_until(lambda: "eu-west-1" in panel.account)
+    assert re.fullmatch(rf"T4 16 GiB, \$0\.587/h {DAY}", panel.types["g4dn.xlarge"])
+
+
 def test_a_failed_refresh_is_shown_until_the_next_one_succeeds(panel, cloud):
     cloud.inject_fault("not-allowed", actions=["DescribeInstances"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from dl_magics.aws import images
 from dl_magics.aws.ec2 import Ec2
 from dl_magics.aws.network import own_address, security_group
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import NoAddress, NoAnswer, WrongState
 from dl_magics.ssh import blocking, host_key_rotation, keys
 from dl_magics.ssh.target import SshTarget
@@ -112,7 +112,7 @@ def resolve_target(context: Context, instance: Instance, identity: str | None = 
     if not instance.address or instance.state != "running":
         raise WrongState(
             f"{instance.name} is {instance.state}: it has no address.",
-            fix=f"%aws_start {shlex.quote(instance.name)}",
+            fix=f"%aws_start {quote_name(instance.name, instance.id)}",
         )
     key = keys.find_key_pair(LOGIN_KEY)
     ours = key.file if key and instance.key == name_for(key) else None
@@ -191,7 +191,9 @@ def until_ssh_answers(
         if now - began > seconds:
             raise NoAnswer(
                 f"{instance} but SSH has not answered for {seconds:.0f} s.",
-                fix=(_SLOW if instance.ip else _BASTION).format(shlex.quote(instance.name)),
+                fix=(_SLOW if instance.ip else _BASTION).format(
+                    quote_name(instance.name, instance.id)
+                ),
             )
     yield replace(instance, answers=True)
 

@@ -6,13 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from dl_magics.actions.aws import access, regions, selection
+from dl_magics.actions.aws import access, leftovers, regions, selection
 from dl_magics.actions.aws.context import Context, from_state
 from dl_magics.actions.aws.guard import control
 from dl_magics.aws import quotas
 from dl_magics.aws.network import security_group, subnets
-from dl_magics.aws.pricing import known
-from dl_magics.core import money
 from dl_magics.errors import DLMagicsError, NoAddress
 from dl_magics.ssh import known_hosts
 from dl_magics.store.state import State
@@ -90,6 +88,7 @@ def run_checks(remembered: State | None = None, *, remembers: bool = True) -> Ch
         ("security group", _group),
         ("instance", _instance),
         ("elastic IPs", _elastic_ips),
+        ("volumes", _volumes),
         ("elsewhere", _elsewhere),
     )
     selected = remembered or selection.read()
@@ -142,14 +141,21 @@ def _network(context: Context) -> Iterator[tuple[str, str, str]]:
 
 
 def _elastic_ips(context: Context) -> Iterator[tuple[str, str, str]]:
-    found = context.session.query("ec2", "describe_addresses")["Addresses"]
-    unused = [str(each["PublicIp"]) for each in found if not each.get("AssociationId")]
-    cost = money.describe_price(known.read_known(context.session).of_address)
-    for address in unused:
-        release = f"aws ec2 release-address --region {context.region} --public-ip {address}"
-        yield "!", f"{address} is not in use and costs {cost}", f"In a terminal: {release}"
+    unused, count = leftovers.find_unused_addresses(context)
+    for each in unused:
+        found = f"{each.what} is not in use and costs {each.cost}"
+        yield "!", found, f"In a terminal: {each.delete}"
     if not unused:
-        yield "✓", f"{len(found)}, all in use" if found else "none", ""
+        yield "✓", f"{count}, all in use" if count else "none", ""
+
+
+def _volumes(context: Context) -> Iterator[tuple[str, str, str]]:
+    unused = leftovers.find_unused_volumes(context)
+    for each in unused:
+        found = f"{each.what} is attached to no instance and costs {each.cost}"
+        yield "!", found, f"In a terminal: {each.delete}"
+    if not unused:
+        yield "✓", "none without an instance", ""
 
 
 def _address(context: Context) -> Iterator[tuple[str, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dl_magics.actions.aws import access
@@ -183,10 +183,29 @@ def ssh_command(context: Context, word: str | None = None) -> list[str]:
     return access.resolve_target(context, context.resolve_instance(word)).command_line()
 
 
-def check_terminate(context: Context, instance: Instance, *, force: bool, named: bool) -> None:
-    """Raise NotConfirmed for a terminate without -f, or of an unnamed instance that is not ours."""
+def describe_loss(going_on: Sequence[str]) -> str:
+    """Return what of the runs that go on on an instance is lost with its disk, "" of none."""
+    runs = ", ".join(going_on)
+    return f"what was not copied of {runs} is lost with it, checkpoints too" if runs else ""
+
+
+def check_terminate(
+    context: Context,
+    instance: Instance,
+    *,
+    force: bool,
+    named: bool,
+    going_on: Sequence[str] = (),
+) -> None:
+    """Raise NotConfirmed for a terminate without -f, or of an unnamed instance that is not ours.
+
+    `going_on` are the runs that go on on it.
+    """
     what = f"{instance.name} ({instance.type}, {instance.id}) in {context.account}, and its disk"
     fix = f"%aws_terminate {instance.id} -f terminates it · %aws_stop {instance.id} keeps its disk."
+    if going_on:
+        what += f"; {describe_loss(going_on)}"
+        fix = f"%attach {going_on[0]} --stop keeps its best weights · {fix}"
     if not force:
         raise NotConfirmed(f"%aws_terminate deletes {what}: add -f to confirm.", fix=fix)
     if not (named or instance.ours):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from dl_magics.actions.aws import access, context
 from dl_magics.actions.aws.context import Context
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.core.instance import Instance, is_instance_id
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadSetting, NoSuchInstance, WrongState
 from dl_magics.ssh import ssh_config, target
 from dl_magics.ssh.target import SshTarget
@@ -161,7 +161,7 @@ def _check_running(instance: Instance) -> None:
             fix="%aws_launch rents another instance · to work on this computer: %gpu_disconnect",
         )
     if instance.state != "running":
-        name = shlex.quote(instance.name)
+        name = quote_name(instance.name, instance.id)
         raise WrongState(
             f"{instance.name} is {instance.state}: it must be running.",
             fix=f"%aws_start {name}, then %gpu_connect {name} · to work on this computer: "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.gpu_kernel.bridge import Bridge
 from dl_magics.gpu_kernel.client import GpuKernel
@@ -54,6 +55,8 @@ def main(words: Sequence[str]) -> int:
                 holder=(notebook_session.current(), host.name),
             )
         except WrongState as error:
-            raise WrongState(str(error), fix=_HOW_TO_START.format(host.name)) from error
+            raise WrongState(
+                str(error), fix=_HOW_TO_START.format(quote_name(host.name, host.alias))
+            ) from error
 
     return Bridge(attach, connection, host.name).run()

@@ -6,13 +6,13 @@ A GPU kernel ends with its instance: which does not run, or was stopped and star
 from __future__ import annotations
 
 import hashlib
-import shlex
 import time
 from dataclasses import dataclass
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.core import clock_time
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoSuchInstance, WrongState
 from dl_magics.ssh import keys
 from dl_magics.store import state
@@ -37,7 +37,7 @@ class Disconnected:
     def __str__(self) -> str:
         host = SshHost.from_json(self.record.host)
         left = f"Disconnected from {host.name}."
-        name = shlex.quote(host.name)
+        name = quote_name(host.name, host.alias)
         stop = f" %aws_stop {name} stops the charges." if host.is_instance else ""
         if end := find_end(self.record, self.start):
             why = str(end).partition(": ")[0].removesuffix(".")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from dl_magics.actions.keras.views import Changed, Settings
+from dl_magics.keras_config import keras_json
+from dl_magics.keras_config.keras_json import Change
 from dl_magics.keras_config.options import FLOATS, NAMES, ORDERINGS
 
 DEVICES = ("gpu", "gpu0", "gpu1", "cpu")
@@ -20,6 +24,19 @@ def describe_change(changed: Changed) -> list[str]:
     """Return a line for each change, with what else there is to say; none if nothing changed."""
     parts = changed.parts()
     return [*(f"{row[0]}: {row[1]} → {row[3]}" for row in parts.rows), *parts.below]
+
+
+def describe_undo(shown: Settings) -> list[str]:
+    """Return a line for each setting of this computer that Undo changes; none if it changes none.
+
+    Raises BadSetting where there is no change to undo.
+    """
+    if shown.theano.selected:
+        after = replace(shown, theano=replace(shown.theano, selected=False))
+        change = Change(shown.path, {"%%finetune": (shown.trains_on, after.trains_on)})
+    else:
+        change = keras_json.preview_undo(Path(shown.path))
+    return describe_change(Changed("local", change))
 
 
 def _describe_setting(shown: Settings, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dl_magics.actions.results.place import ResultPlace
 from dl_magics.core.picture import read_picture
 from dl_magics.runs import evaluation, remote_origin
 from dl_magics.runs.evaluation import Evaluation
+from dl_magics.training.class_order import require_class_order
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.evaluation import requests
 from dl_magics.training.run import Run
@@ -60,6 +61,7 @@ def evaluate_on_host(run: Run, split: str) -> Evaluation:
 
 def read_stored(run: Run, split: str) -> Evaluation | None:
     """Return the evaluation by the model of a run that is in its folder; None without one."""
+    require_class_order(run.state)
     found = evaluation.read_evaluation(run.path, split)
     if found is None or found.model_sha256 != run.state.files.get(MODEL):
         return None

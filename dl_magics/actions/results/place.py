@@ -12,6 +12,7 @@ from typing import Any
 from dl_magics.actions.data.host_call import call_on_host
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import runs
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import (
     DLMagicsError,
     NoSuchInstance,
@@ -113,7 +114,8 @@ class ResultPlace:
             folder = shlex.quote(_find_on_this_computer(self.run) or "FOLDER")
             fix = f"{self.again} --data {folder} uses the images of this computer"
             if _can_start(host):
-                fix += f" · on {host.name}: %aws_start {host.name}, then repeat"
+                typed = quote_name(host.name, host.alias)
+                fix += f" · on {host.name}: %aws_start {typed}, then repeat"
             raise type(error)(str(error), fix=fix) from error
 
 

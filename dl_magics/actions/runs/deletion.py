@@ -12,7 +12,7 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.runs import overview, remote_run, remote_runs, runs
 from dl_magics.actions.runs.remote_runs import RemoteRuns
 from dl_magics.actions.runs.run_table import format_size, measure_size
-from dl_magics.errors import NoSuchRun, WrongState
+from dl_magics.errors import CannotChange, DLMagicsError, NoSuchRun, WrongState
 from dl_magics.remote_code import runner
 from dl_magics.runs import remote_origin
 from dl_magics.ssh import blocking
@@ -61,6 +61,8 @@ def plan_deletion(names: Sequence[str]) -> Deletion:
         where there is none of a name.
     WrongState
         where one is running.
+    CannotChange
+        where the folder of one is a symbolic link.
     """
     found: list[Run] = []
     missing: dict[str, NoSuchRun] = {}
@@ -70,8 +72,7 @@ def plan_deletion(names: Sequence[str]) -> Deletion:
         except NoSuchRun as error:
             missing[name] = error
     for run in found:
-        if runs.is_going_on(run):
-            raise _is_running(run.name)
+        _check_deletable(run)
     remote = remote_runs.list_remote_runs() if missing else RemoteRuns()
     for name, unknown in missing.items():
         if name not in remote.names:
@@ -82,25 +83,69 @@ def plan_deletion(names: Sequence[str]) -> Deletion:
 def delete_runs(planned: Deletion) -> str:
     """Delete the folders of the runs; return a sentence about it.
 
-    Raises WrongState where one on the host is running; the others are deleted.
+    Raises
+    ------
+    WrongState
+        where one is running now; on the host, the others are deleted.
+    CannotChange
+        where a folder cannot be deleted.
     """
-    size = sum(map(measure_size, planned.runs))
-    for run in planned.runs:
-        shutil.rmtree(run.path)
+    deleted: dict[str, int] = {}
     lines = []
-    if planned.runs:
-        names = ", ".join(run.name for run in planned.runs)
-        lines.append(f"Deleted: {names} ({format_size(size)}).")
-    if planned.remote.names:
-        lines.append(_delete_on_host(planned.remote))
+    try:
+        for run in planned.runs:
+            deleted[run.name] = _delete_here(run)
+        if planned.remote.names:
+            lines.append(_delete_on_host(planned.remote))
+    except DLMagicsError as error:
+        if not deleted:
+            raise
+        raise type(error)(f"{error} {_describe_deleted(deleted)}", fix=error.fix) from error
+    if deleted:
+        lines.insert(0, _describe_deleted(deleted))
     return " ".join([*lines, _KEPT])
 
 
 def list_commands(planned: Deletion) -> list[str]:
     """Return the same as lines of a shell."""
-    here = [f"rm -r {shlex.quote(str(run.path))}" for run in planned.runs]
+    here = [f"rm -r {_quote(run)}" for run in planned.runs]
     there = [f"rm -r ~/{remote_run.RUNS}/{shlex.quote(name)}" for name in planned.remote.names]
     return [*here, *(comment(f"on {planned.remote.host}: {line}") for line in there)]
+
+
+def _delete_here(run: Run) -> int:
+    """Delete the folder of a run; return its bytes."""
+    # While the question waited, another notebook may have resumed it.
+    _check_deletable(run)
+    size = measure_size(run)
+    try:
+        shutil.rmtree(run.path)
+    except OSError as error:
+        raise CannotChange(
+            f"The run {run.name} was not deleted completely: {error.filename or run.path}: "
+            f"{error.strerror or error}.",
+            fix=f"Check the permissions, then delete what is left: !rm -r {_quote(run)}",
+        ) from error
+    return size
+
+
+def _check_deletable(run: Run) -> None:
+    if run.path.is_symlink():
+        raise CannotChange(
+            f"The folder of the run {run.name} is a symbolic link to {run.path.resolve()}; it is "
+            "not deleted.",
+            fix=f"Remove the link, which leaves that folder as it is: !rm {_quote(run)}",
+        )
+    if runs.is_going_on(run):
+        raise _is_running(run.name)
+
+
+def _describe_deleted(sizes: dict[str, int]) -> str:
+    return f"Deleted: {', '.join(sizes)} ({format_size(sum(sizes.values()))})."
+
+
+def _quote(run: Run) -> str:
+    return shlex.quote(str(run.path))
 
 
 def _delete_on_host(remote: RemoteRuns) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dl_magics.errors import DamagedRun, NoSuchRun
 from dl_magics.runs import log, remote_origin, stop_request
+from dl_magics.runs.paths import is_run, list_newest_first
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.report import page
 from dl_magics.runs.state import RunState
@@ -72,14 +73,13 @@ class RunSummary:
 
 def list_folders(most: int) -> list[Path]:
     """Return the folders of the newest runs, newest first."""
-    found = sorted(paths.data_folder("runs").iterdir(), reverse=True)
-    return list(islice(filter(_is_run, found), most))
+    return list_newest_first(paths.data_folder("runs"))[:most]
 
 
 def find_folder(name: str) -> Path:
     """Return the folder of the run with exactly this name; raise NoSuchRun if there is none."""
     folder = paths.data_folder("runs") / name
-    if not _NAME.fullmatch(name) or not _is_run(folder):
+    if not _NAME.fullmatch(name) or not is_run(folder):
         raise NoSuchRun(f"No run is called {name!r}.", fix="%runs lists them.")
     return folder
 
@@ -136,10 +136,6 @@ def list_events(record: RunRecord, since: int, most: int) -> Iterator[dict[str, 
     record.refresh()
     following = (each.to_json() for each in record.events if each.n > since)
     yield from islice(following, most)
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / log.FILE_NAME).is_file()
 
 
 def _summarize_state(folder: Path, state: RunState) -> RunSummary:

@@ -42,6 +42,13 @@ def fetch_files(origin: RemoteOrigin, folder: Path, state: RunState) -> set[str]
     return fetched
 
 
+def find_missing(folder: Path, state: RunState) -> str:
+    """Return the name of a file that the run saved and that is not here, or not whole; or ""."""
+    return next(
+        (name for name, sha256 in state.files.items() if _sha256(folder, name) != sha256), ""
+    )
+
+
 def _fetch_evaluation(origin: RemoteOrigin, folder: Path, state: RunState) -> None:
     """Fetch what the model says of the validation images, with pictures; checked, not trusted.
 

@@ -18,11 +18,20 @@ from dl_magics.actions.gpu import notebook_kernel, remote_call
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
 from dl_magics.actions.runs import remote_run
+from dl_magics.actions.runs.copying import remote_events
 from dl_magics.actions.runs.elsewhere import move
 from dl_magics.actions.runs.models import own_model
 from dl_magics.actions.runs.place import describe_host
-from dl_magics.errors import KernelDied, WeightsNotFound, WrongState
-from dl_magics.runs import remote_origin
+from dl_magics.core.typed_name import quote_name
+from dl_magics.errors import (
+    DLMagicsError,
+    KernelDied,
+    NoSuchRun,
+    OutputLost,
+    WeightsNotFound,
+    WrongState,
+)
+from dl_magics.runs import remote_origin, stop_request
 from dl_magics.runs.events import Event, RunEnded
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
@@ -67,23 +76,28 @@ def resume_run(record: RunRecord, stop: Stop) -> Events:
     does.
     """
     # What is on a stopped instance, or cannot be read, is computed again.
-    with suppress(KernelDied, WrongState):
+    with suppress(KernelDied, NoSuchRun, OutputLost, WrongState):
         yield from remote_run.copy_rest(record, stop)
     if not record.state.started_at and not remote_origin.is_complete(record.folder):
         notebook_kernel.current()  # raises: how far the run came is known on its host only
     recipe = resume_point.load_resume_point(record).recipe
     kernel = notebook_kernel.current()
     origin = remote_origin.load(record.folder)
-    if origin and origin.host["alias"] != kernel.host.alias:
+    if origin and (
+        origin.host["alias"] != kernel.host.alias or remote_events.find_log(origin) is None
+    ):
         recipe = _move(kernel, recipe, record, origin)
     host = describe_host(kernel.host)
+    _leave_if(stop)
+    # One from before the interruption is out of date.
+    stop_request.clear_request(record.folder)
     yield from _train(kernel, host, recipe, record, stop, resume=True)
 
 
 def _move(
     kernel: NotebookKernel, recipe: Recipe, record: RunRecord, origin: RemoteOrigin
 ) -> Recipe:
-    """Take an interrupted run to the host of a kernel; return its recipe with the paths there."""
+    """Take an interrupted run to the host of a kernel that lacks it; return its recipe there."""
     move.check_may_move(record.folder.name, origin, kernel.host)
     target = kernel.host.resolve_target()
     moved = replace(recipe, data=move.find_data(recipe.data, kernel.host, target))
@@ -138,14 +152,15 @@ def _leave_if(stop: Stop) -> None:
 
 
 def _how_to_resume(host: SshHost, record: RunRecord) -> str:
+    with suppress(DLMagicsError):  # where AWS does not answer, it may run again
+        if host.is_terminated():
+            return move.describe_move(record)
+    connect = f"%gpu_connect {quote_name(host.name, host.alias)}, then"
     if not record.state.started_at:
-        return f"%gpu_connect {host.name}, then run the cell again."
+        return f"{connect} run the cell again."
     if record.state.versions.get("backend") == "theano":
-        return f"%gpu_connect {host.name}, then run the cell again: its features are kept there."
-    return (
-        "Resume it from its last checkpoint: "
-        f"%gpu_connect {host.name}, then %finetune --resume {record.folder.name}"
-    )
+        return f"{connect} run the cell again: its features are kept there."
+    return f"Resume it from its last checkpoint: {connect} %finetune --resume {record.folder.name}"
 
 
 def _provide_weights(kernel: NotebookKernel, recipe: Recipe) -> str | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import remote_files, remote_stop
 from dl_magics.actions.runs.copying import remote_events
-from dl_magics.actions.runs.elsewhere import checkpoint_copy
-from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, WrongState
+from dl_magics.actions.runs.elsewhere import checkpoint_copy, cut_off
+from dl_magics.errors import ConnectionFailed, KernelDied, NoSuchInstance, NotTrained, WrongState
 from dl_magics.gpu_kernel.client import GpuKernel
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import Event, RunEnded
@@ -26,6 +26,7 @@ from dl_magics.runs.state import RunState
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.loading import load_check
 from dl_magics.training.loading.load_check import LoadCheck
+from dl_magics.training.run import Run
 
 RUNS = ".dl_magics/runs"
 """The folder of all runs on a host, relative to the home folder."""
@@ -65,7 +66,9 @@ def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
     Raises
     ------
     KernelDied
-        where the kernel does not run, and the log on the host does not say how the run ended.
+        where the kernel cannot be reached, and the run goes on as far as its log on the host says.
+    NoSuchRun
+        where the host has neither: it was replaced, or the folder of the run was deleted.
     ConnectionFailed, WrongState
         where the host cannot be reached, or is stopped: the rest of the run is on it.
     """
@@ -80,6 +83,8 @@ def copy_rest(record: RunRecord, stop: Callable[[], bool]) -> Events:
             suppress(KernelDied),
         ):
             yield from _copy(record, origin, kernel, stop)
+        if not record.refresh().ended:
+            remote_events.require_log(origin, folder)
     except (WrongState, NoSuchInstance):
         if origin.kernel_died:
             return
@@ -101,6 +106,37 @@ def fetch_results(record: RunRecord) -> None:
             _check_model(record.folder, record.state, check)
 
 
+def fetch_missing(record: RunRecord) -> str:
+    """Fetch the files of an ended run whose copies here are missing or damaged; say which, or "".
+
+    Raises
+    ------
+    NotTrained
+        where they were on an instance that is terminated.
+    DLMagicsError
+        where the host cannot be reached, or lacks them; and as `fetch_results` does.
+    """
+    folder, state, origin = record.folder, record.refresh(), remote_origin.load(record.folder)
+    name = remote_files.find_missing(folder, state)
+    if not (origin and origin.is_complete and name):
+        return ""
+    what, host = f"{name} of the run {folder.name}", SshHost.from_json(origin.host)
+    try:
+        host.resolve_target()
+    except (NoSuchInstance, WrongState) as error:
+        if not host.is_terminated():
+            raise WrongState(
+                f"{error} {what} is not here, or damaged.",
+                fix=f"{error.fix} · then %attach {folder.name} fetches it.",
+            ) from error
+        raise NotTrained(
+            f"{what} is not here, or damaged, and {host.name} is terminated.",
+            fix=f"Put a copy of the file into {folder}, or run the cell of the run again.",
+        ) from error
+    fetch_results(record)
+    return f"{what} was not here, or damaged: it was fetched from {host.name}."
+
+
 @contextmanager
 def _naming_rest(folder: Path, origin: RemoteOrigin) -> Iterator[None]:
     """Add to an error of the host that it has the rest of a run, and how to copy it."""
@@ -120,17 +156,17 @@ def _naming_rest(folder: Path, origin: RemoteOrigin) -> Iterator[None]:
 def _attach_kernel(folder: Path, origin: RemoteOrigin) -> Iterator[GpuKernel | None]:
     """Yield the GPU kernel that trains, with a connection of its own.
 
-    None where it does not run and the interpreter starts no other one: the log is left. That is
-    raised as KernelDied after the block, if the log did not say how the run ended.
+    None where there is none any more, or the interpreter starts no agent: the log is left. That is
+    raised as KernelDied after the block, unless the log says that the run does not go on.
     """
     find = SshHost.from_json(origin.host).authorize_and_resolve
     try:
-        kernel = GpuKernel.attach(
-            find, origin.kernel_folder, origin.python, activate=origin.activate
-        )
+        kernel = GpuKernel.adopt(find, origin.kernel_folder, origin.python)
     except KernelDied:
         yield None
-        if not (origin.kernel_died or remote_origin.is_complete(folder)):
+        remote_events.require_log(origin, folder)
+        cut_off.check_hosts([Run(folder)])
+        if remote_origin.is_running(folder):
             raise
         return
     with closing(kernel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from dl_magics.actions.gpu.host import SshHost
@@ -15,38 +15,52 @@ from dl_magics.ssh import blocking, sftp
 from dl_magics.ssh.retry import retry
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BEFORE_REPEAT = 2.0
 _SECONDS_TO_ARRIVE = 3.0
 
 
 @contextmanager
 def forwarding(folder: Path, origin: RemoteOrigin, stop: Callable[[], bool]) -> Iterator[None]:
-    """Watch in the background: when a stop is requested, create the stop file on the host.
+    """Watch in the background: while a stop is requested, create the stop file on the host.
 
-    A stop is requested by `stop()` returning True or by the stop file in the local folder. One that
-    is on its way when a second interrupt leaves this has some seconds to arrive.
+    A stop is requested by `stop()` returning True or by the stop file in the local folder.
     """
 
     def is_requested() -> bool:
         return stop() or stop_request.is_stop_requested(folder)
 
-    path = f"{origin.run_folder}/{stop_request.FILE_NAME}"
-    watching = blocking.start_task(_forward(is_requested, SshHost.from_json(origin.host), path))
+    watching = blocking.start_task(_forward(is_requested, origin))
     try:
         yield
-    except (KeyboardInterrupt, GeneratorExit):
-        if is_requested():
-            with suppress(TimeoutError):
-                watching.result(_SECONDS_TO_ARRIVE)
-        raise
     finally:
         watching.cancel()
 
 
-async def _forward(is_requested: Callable[[], bool], host: SshHost, path: str) -> None:
-    while not is_requested():
-        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+def send_stop(origin: RemoteOrigin) -> bool:
+    """Create the stop file on the host; return whether it arrived within some seconds."""
+    sending = blocking.start_task(_send(origin))
+    try:
+        sending.result(_SECONDS_TO_ARRIVE)
+    except (TimeoutError, KeyboardInterrupt):  # a further interrupt ends the wait
+        return False
+    finally:
+        sending.cancel()  # one that has ended stays as it is
+    return True
 
-    async def request_stop() -> None:
+
+async def _forward(is_requested: Callable[[], bool], origin: RemoteOrigin) -> None:
+    """Send each request, and repeat it: a host that begins to resume the run deletes it."""
+    while True:
+        while not is_requested():
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        await _send(origin)
+        await asyncio.sleep(_SECONDS_BEFORE_REPEAT)
+
+
+async def _send(origin: RemoteOrigin) -> None:
+    host, path = SshHost.from_json(origin.host), f"{origin.run_folder}/{stop_request.FILE_NAME}"
+
+    async def create_file() -> None:
         await sftp.create_empty_file(await asyncio.to_thread(host.resolve_target), path)
 
-    await retry(request_stop, attempts=None, on=(DLMagicsError,))
+    await retry(create_file, attempts=None, on=(DLMagicsError,))

@@ -9,16 +9,18 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from dl_magics.actions.runs import remote_run, remote_runs
+from dl_magics.actions.gpu import kernel_records, notebook_kernel
+from dl_magics.actions.runs import remote_run, remote_runs, remote_stop
 from dl_magics.actions.runs.elsewhere import cut_off
 from dl_magics.actions.runs.run_table import Runs
 from dl_magics.core.instance import Instance
 from dl_magics.errors import DamagedRun, DLMagicsError, NoSuchRun, NotResumable, WrongState
 from dl_magics.runs import log, remote_origin, stop_request, tag
 from dl_magics.runs.events import Event
+from dl_magics.runs.paths import list_newest_first
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.write_errors import translating_write_errors
-from dl_magics.store import paths, private
+from dl_magics.store import notebook_session, paths, private
 from dl_magics.training import recorder
 from dl_magics.training.engine import resume_point
 from dl_magics.training.recipe.recipe import Recipe
@@ -60,8 +62,7 @@ def list_runs(part: str = "") -> Runs:
 
 def list_local_runs() -> Runs:
     """Return the runs that have a folder on this computer, newest first."""
-    folders = sorted(paths.data_folder("runs").iterdir(), reverse=True)
-    return Runs(Run(folder) for folder in folders if (folder / log.FILE_NAME).is_file())
+    return Runs(map(Run, list_newest_first(paths.data_folder("runs"))))
 
 
 def list_open_runs(instance: Instance) -> list[Run]:
@@ -69,6 +70,16 @@ def list_open_runs(instance: Instance) -> list[Run]:
     # No file of a run keeps an instance from being stopped.
     with suppress(DLMagicsError, OSError):
         return cut_off.list_open(list_local_runs(), instance)
+    return []
+
+
+def list_open_on_kernel() -> list[Run]:
+    """Return the runs that are interrupted if the GPU kernel of this notebook ends now."""
+    with suppress(DLMagicsError, OSError):
+        if known := kernel_records.find_record(notebook_session.current()):
+            kernel_id, record = known
+            folder = notebook_kernel.build_run_dir(kernel_id)
+            return cut_off.list_open_on_kernel(list_local_runs(), record.host["alias"], folder)
     return []
 
 
@@ -172,9 +183,19 @@ def stop_run(run: Run) -> None:
             f"The run {run.name} does not go on: it is {run.status}.",
             fix=f"%attach {run.name} shows it.",
         )
-    request_stop(run)
+    if remote_origin.is_running(run.path):
+        send_stop(run)
+    else:
+        request_stop(run)
 
 
 def request_stop(run: Run) -> None:
     """Ask a run to end at its next batch and to keep its best weights, in whichever process."""
     stop_request.request_stop(run.path)
+
+
+def send_stop(run: Run) -> bool:
+    """Ask a run of a host to end, past the process that copies it; return whether that arrived."""
+    request_stop(run)
+    origin = remote_origin.load(run.path)
+    return origin is not None and remote_stop.send_stop(origin)

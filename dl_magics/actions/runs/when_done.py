@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from dl_magics.actions.aws import instances
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.guard import control
 from dl_magics.actions.gpu import kernel_records
 from dl_magics.actions.gpu.host import SshHost
-from dl_magics.actions.runs import remote_run, runs
+from dl_magics.actions.runs import remote_files, remote_run, runs
 from dl_magics.actions.runs.ending.plan import Ending
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import (
     CommandFailed,
     DLMagicsError,
@@ -25,9 +25,7 @@ from dl_magics.errors import (
 from dl_magics.gpu_kernel import all_agents
 from dl_magics.runs import log, remote_origin
 from dl_magics.runs.remote_origin import RemoteOrigin
-from dl_magics.runs.state import RunState
 from dl_magics.ssh import blocking
-from dl_magics.training import model_archive
 from dl_magics.training.crew import worker
 from dl_magics.training.engine.pipeline import MODEL
 from dl_magics.training.run import Run
@@ -78,7 +76,7 @@ def check_results(run: Run, *names: str) -> None:
     why = _find_missing(run)
     if why:
         stay, stop = ("stays", "stops it") if len(names) == 1 else ("stay", "stop them")
-        stops = ", ".join(f"%aws_stop {shlex.quote(each)}" for each in names)
+        stops = ", ".join(f"%aws_stop {quote_name(each)}" for each in names)
         raise NotTrained(
             f"{', '.join(names)} {stay} up, as the results of the run {run.name} are not safe: "
             f"{why}.",
@@ -140,8 +138,8 @@ def list_going_on(context: Context, instance: Instance) -> list[Run]:
     if foreign := sorted(training - here.keys()):
         raise WrongState(
             f"Another computer trains {', '.join(foreign)} on {instance.name}.",
-            fix=f"%gpu_connect {instance.name}, then %attach {foreign[0]} · "
-            f"%aws_stop {instance.id} stops it now.",
+            fix=f"%gpu_connect {quote_name(instance.name, instance.id)}, then %attach "
+            f"{foreign[0]} · %aws_stop {instance.id} stops it now.",
         )
     copied = (each for each in here.values() if _is_on(each, instance) and not _is_home(each))
     names = training | {each.name for each in copied}
@@ -159,18 +157,10 @@ def _find_missing(run: Run) -> str:
         return f"it is {state.status}"
     if not state.files:
         return "it was stopped before there were weights to keep"
-    if missing := _find_missing_file(run.path, state):
+    if missing := remote_files.find_missing(run.path, state):
         return f"{missing} is not here, or not complete"
     if MODEL in state.files and origin and origin.model_sha256 != state.files[MODEL]:
         return f"{MODEL} could not be loaded here"
-    return ""
-
-
-def _find_missing_file(folder: Path, state: RunState) -> str:
-    for name, sha256 in state.files.items():
-        file = folder / name
-        if not file.is_file() or model_archive.hash_file(file) != sha256:
-            return name
     return ""
 
 
@@ -212,7 +202,7 @@ def _is_home(run: Run) -> bool:
     if not (origin.is_complete or origin.kernel_died):
         return False
     try:
-        return not _find_missing_file(run.path, run.record.refresh())
+        return not remote_files.find_missing(run.path, run.record.refresh())
     except DLMagicsError:
         return False
 

@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from dl_magics.aws.pricing import known
 from dl_magics.aws.session import AwsSession
 from dl_magics.core.billing.history import Period, add_view
 from dl_magics.core.instance import Instance
+from dl_magics.core.known_fields import keep_known_fields
 from dl_magics.errors import DLMagicsError
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import atomic, lock, parsed_file, paths
 from dl_magics.store.parsed_file import ParsedFile
 
 FILE_NAME = "instance_history.json"
@@ -28,12 +30,17 @@ _SECONDS_BETWEEN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The history of an instance that was seen in a `place`, a region of a profile."""
+    """The history of an instance that was seen in a `place`, a region of a profile.
+
+    `account` is the id of the AWS account at an `endpoint`, "" where an earlier version saw it.
+    """
 
     id: str
     name: str
     place: str
     region: str
+    account: str = ""
+    endpoint: str = ""
     history: tuple[Period, ...] = ()
 
 
@@ -46,7 +53,10 @@ def note(session: AwsSession, seen: Iterable[Instance]) -> None:
         views = [each for each in seen if _is_worth_writing(session, each)]
         if views:
             with lock.hold("usage"):
-                _write(_add_all(session, _read(), views))
+                before, is_whole = _read_file()
+                if not is_whole:
+                    parsed_file.copy_aside(paths.data_folder() / FILE_NAME)
+                _write(_add_all(session, before, views))
 
 
 def read_history(view: Instance) -> tuple[Period, ...]:
@@ -59,14 +69,25 @@ def read_history(view: Instance) -> tuple[Period, ...]:
 
 
 def list_usage(session: AwsSession, *, everywhere: bool = False) -> list[Usage]:
-    """Return what was seen in the region of a session, or in all regions of its profile."""
-    place = known.name_place(session)
-    profile = place.removesuffix(str(session.region))
+    """Return what was seen in the account of a session, in its region or in all."""
+    account = session.account_id
     return [
         each
         for each in _read().values()
-        if each.place == place or (everywhere and each.place == profile + each.region)
+        if (everywhere or each.region == session.region) and _is_of(each, session, account)
     ]
+
+
+def _is_of(seen: Usage, session: AwsSession, account: str) -> bool:
+    if seen.account:
+        return (seen.account, seen.endpoint) == (account, known.name_endpoint(session))
+    profile = known.name_place(session).removesuffix(str(session.region))
+    return seen.place == profile + seen.region
+
+
+def list_damaged() -> list[Path]:
+    """Return earlier files that could not be read: what was seen until then is in them only."""
+    return parsed_file.list_aside(paths.data_folder() / FILE_NAME)
 
 
 def _is_worth_writing(session: AwsSession, view: Instance) -> bool:
@@ -93,6 +114,8 @@ def _add(session: AwsSession, before: Usage | None, view: Instance) -> Usage:
         name=view.name,
         place=known.name_place(session),
         region=str(session.region),
+        account=view.owner,
+        endpoint=known.name_endpoint(session),
         history=add_view(before.history if before else (), view),
     )
 
@@ -108,20 +131,30 @@ def _write(usages: Mapping[str, Usage]) -> None:
 
 
 def _read() -> dict[str, Usage]:
-    return _file.read(paths.data_folder() / FILE_NAME) or {}
+    return _read_file()[0]
 
 
-def _parse(content: bytes) -> dict[str, Usage]:
-    """Return the content of the file; a damaged one begins anew."""
+def _read_file() -> tuple[dict[str, Usage], bool]:
+    """Return what can be read of the file, and whether that is all of it."""
+    return _file.read(paths.data_folder() / FILE_NAME) or ({}, True)
+
+
+def _parse(content: bytes) -> tuple[dict[str, Usage], bool]:
+    found, is_whole = {}, True
     try:
-        return {each["id"]: _make_usage(each) for each in json.loads(content)}
-    except (ValueError, TypeError, KeyError):
-        return {}
+        for each in json.loads(content):
+            try:
+                found[each["id"]] = _make_usage(each)
+            except (ValueError, TypeError, KeyError):
+                is_whole = False
+    except (ValueError, TypeError):
+        is_whole = False
+    return found, is_whole
 
 
 def _make_usage(values: dict[str, Any]) -> Usage:
     history = tuple(Period.from_json(each) for each in values["history"])
-    return Usage(**{**values, "history": history})
+    return Usage(**{**keep_known_fields(Usage, values), "history": history})
 
 
 _file = ParsedFile(_parse)

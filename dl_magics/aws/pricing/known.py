@@ -16,6 +16,10 @@ DISK_TYPE = "gp3"
 """The type of the disks that dl_magics creates."""
 
 
+SPOT = "spot "
+"""What the names of spot prices begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownPrices:
     """The prices of a region; `listed` are those of the price list, by the names below."""
@@ -88,7 +92,7 @@ def add_costs(known: KnownPrices, instance: Instance) -> Instance:
 
 def spot_name(type_: str, zone: str) -> str:
     """Return the name of a spot price."""
-    return f"spot {type_} {zone}"
+    return f"{SPOT}{type_} {zone}"
 
 
 def disk_name(volume_type: str) -> str:
@@ -98,6 +102,10 @@ def disk_name(volume_type: str) -> str:
 
 def name_place(session: AwsSession) -> str:
     """Return a name of the price list and the region that a session uses."""
-    profile = session.profile
-    own = profile.config_file or os.environ.get("AWS_ENDPOINT_URL", "")
-    return " · ".join(each for each in (own, profile.name, session.region) if each)
+    where = (name_endpoint(session), session.profile.name, session.region)
+    return " · ".join(each for each in where if each)
+
+
+def name_endpoint(session: AwsSession) -> str:
+    """Return a name of the cloud that a session reaches; "" for AWS itself."""
+    return session.profile.config_file or os.environ.get("AWS_ENDPOINT_URL", "")

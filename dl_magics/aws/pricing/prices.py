@@ -6,6 +6,7 @@ stops or deletes something takes the price that is known.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -20,9 +21,11 @@ from dl_magics.errors import DLMagicsError
 
 _WAIT_SECONDS = 3.0
 _RETRY_SECONDS = 600.0
+_SPOT_SECONDS = 600.0
 
 _asked: dict[tuple[str, str], threading.Thread] = {}
 _failed_at: dict[tuple[str, str], float] = {}
+_answered_at: dict[tuple[str, str], float] = {}
 _lock = threading.Lock()
 _at_once = threading.Semaphore(8)
 
@@ -74,7 +77,7 @@ def _ask(session: AwsSession, what: str) -> threading.Thread | None:
     with _lock:
         listed = price_cache.read_place(key[0]).get(what)
         failed_at = _failed_at.get(key)
-        if listed and listed.day == date.today().isoformat():
+        if listed and listed.day == date.today().isoformat() and not _is_outdated(key):
             return None
         if failed_at is not None and time.monotonic() - failed_at < _RETRY_SECONDS:
             return None
@@ -87,6 +90,12 @@ def _ask(session: AwsSession, what: str) -> threading.Thread | None:
         return thread
 
 
+def _is_outdated(key: tuple[str, str]) -> bool:
+    """Return whether a spot price of today is asked for again: it changes within hours."""
+    known_since = time.monotonic() - _answered_at.get(key, -math.inf)
+    return key[1].startswith(known.SPOT) and known_since > _SPOT_SECONDS
+
+
 def _query(session: AwsSession, place: str, what: str) -> None:
     try:
         with _at_once:
@@ -97,8 +106,8 @@ def _query(session: AwsSession, place: str, what: str) -> None:
         # What cannot be asked or kept is taken from the table, which shows its day.
         dollars = None
     with _lock:
-        if dollars is None:
-            _failed_at[place, what] = time.monotonic()
+        at = _failed_at if dollars is None else _answered_at
+        at[place, what] = time.monotonic()
         _asked.pop((place, what), None)
 
 

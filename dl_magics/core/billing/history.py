@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from dl_magics.core.instance import Instance
+from dl_magics.core.known_fields import keep_known_fields
 
 PeriodState = Literal["running", "stopped", "unseen"]
 # It counts as running until it was seen not to, if that was so soon after it was seen running.
@@ -52,8 +53,8 @@ class Period:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Period:
-        """Return the period of `to_json`."""
-        return cls(**values)
+        """Return the period of `to_json`; unknown keys are ignored."""
+        return cls(**keep_known_fields(cls, values))
 
 
 def add_view(history: Sequence[Period], seen: Instance) -> tuple[Period, ...]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.crew.joint import joint_hosts
 from dl_magics.crew.joint.joint_hosts import JointHosts
 from dl_magics.crew.joint.trainer_process import TrainerProcess
@@ -101,7 +102,9 @@ class _Opening:
 
     def _leave_out(self, name: str, why: DLMagicsError | HostsLost) -> None:
         if isinstance(why, HostsLost):
-            why = NoAnswer(str(why), fix=f"Look at it: %gpu_connect {name}, then %gpu_status")
+            why = NoAnswer(
+                str(why), fix=f"Look at it: %gpu_connect {quote_name(name)}, then %gpu_status"
+            )
         self._left_out[name] = why
 
     def _choose(self, processes: Sequence[TrainerProcess]) -> Sequence[TrainerProcess]:

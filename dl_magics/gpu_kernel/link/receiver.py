@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from dl_magics.gpu_kernel.journal_entry import JournalEntry
+from dl_magics.gpu_kernel.journal_entry import SKIPPED, JournalEntry
 from dl_magics.gpu_kernel.link import long_entries
 from dl_magics.gpu_kernel.link.status import KERNEL_STATES, AgentStatus, KernelState, LinkStatus
 from dl_magics.gpu_kernel.link.stream import IncompleteEntry, Piece
@@ -80,7 +80,8 @@ class Receiver:
             self._incomplete.take()
         self.publish(n=since, agent=AgentStatus.read(document), state="attached", why="")
         if since != before:
-            skipped = {"event": "skipped", "after": before, "to": since}
+            busy = self.status.agent.busy
+            skipped = {"event": SKIPPED, "after": before, "to": since, "busy": busy}
             yield JournalEntry(since, time.time(), "agent", skipped)
 
     def _take_entry(self, entry: JournalEntry) -> JournalEntry:

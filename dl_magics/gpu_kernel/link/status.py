@@ -44,7 +44,8 @@ class AgentStatus:
 class LinkStatus:
     """The state of a link and why it is lost, the last entry received, and the agent's status.
 
-    `alive_at` is when the host last gave a sign of life, in seconds since the epoch.
+    `alive_at` is when the host last gave a sign of life, in seconds since the epoch. `fix` is what
+    to type where its instance was stopped or terminated.
     """
 
     n: int
@@ -52,3 +53,4 @@ class LinkStatus:
     why: str = "it was not connected yet"
     agent: AgentStatus = AgentStatus()
     alive_at: float = 0.0
+    fix: str = ""

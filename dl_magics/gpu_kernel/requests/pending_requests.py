@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dl_magics.errors import DLMagicsError, KernelDied, OutputLost, WrongState
+from dl_magics.gpu_kernel import journal_entry
 from dl_magics.gpu_kernel.journal_entry import JournalEntry
 from dl_magics.gpu_kernel.requests.pending_request import Message, PendingRequest
 
 _RESTART = "%gpu_restart starts a new kernel; cells are not run again automatically."
-_START = "%aws_start NAME, then %gpu_connect NAME; cells are not run again automatically."
+_CONNECT = "%gpu_connect, then run the cell again."
 
 
 class PendingRequests:
@@ -104,8 +105,9 @@ class PendingRequests:
             case "kernel_died":
                 self._dead = entry.message["why"]
                 if "stopped" in entry.message:
-                    self._fail_accepted(_died(self._dead, fix=_START))
-                    self.fail(not_running(entry.message["stopped"]))
+                    fix = entry.message["stopped"]
+                    self._fail_accepted(_died(self._dead, fix=fix))
+                    self.fail(not_running(f"{self._dead}.", fix))
                 else:
                     self._fail_accepted(_died(self._dead))
             case "kernel_started":
@@ -115,12 +117,24 @@ class PendingRequests:
                 self.fail(_died("it was shut down"))
             case "settled":
                 self._settle(entry.message["before"])
+            case journal_entry.SKIPPED:
+                self._skip(**entry.message)
 
     def _settle(self, before: int) -> None:
         """End the requests that finished while no agent was running."""
         for id_, accepted in list(self._accepted.items()):
             if accepted < before:
                 self._end(id_, None if id_ in self._half else _lost())
+
+    def _skip(self, *, after: int, to: int, busy: str | None, **_event: str) -> None:
+        """End the requests that do not run and whose end the journal does not have (any more)."""
+        for id_ in list(self._accepted):
+            if may_be(busy, id_):
+                continue
+            if to < after:  # the journal is behind this client: no kernel outlives that
+                self._end(id_, _died("its host was restarted or replaced", fix=_CONNECT))
+            else:
+                self._end(id_, None if id_ in self._half else _dropped())
 
     def _complete(self, entry: JournalEntry, answer: PendingRequest) -> None:
         idle = entry.kind == "status" and entry.message["content"]["execution_state"] == "idle"
@@ -179,13 +193,34 @@ def _message(entry: JournalEntry, channel: str, kind: str, content: Message) -> 
     }
 
 
-def not_running(why: str) -> WrongState:
+def may_be(busy: str | None, id_: str) -> bool:
+    """Whether a kernel may run a request: "" is what an agent says that has adopted the kernel."""
+    return busy in (id_, "")
+
+
+def unknown() -> OutputLost:
+    """Return the error of a request that the journal does not have."""
+    return OutputLost(
+        "The GPU kernel has no record of this cell: its host was replaced, or its journal was "
+        "deleted.",
+        fix="Its output is lost: run the cell again.",
+    )
+
+
+def not_running(why: str, fix: str) -> WrongState:
     """Return the error of a request that was not sent because its instance does not run."""
-    return WrongState(f"The cell was not run. {why}", fix=_START)
+    return WrongState(f"The cell was not run. {why}", fix=fix)
 
 
 def _died(why: str, fix: str = _RESTART) -> KernelDied:
     return KernelDied(f"The GPU kernel stopped before the cell finished: {why}.", fix=fix)
+
+
+def _dropped() -> OutputLost:
+    return OutputLost(
+        "The cell has ended, and its output is not in the journal of the GPU kernel any more.",
+        fix="The kernel is alive and its variables are kept: inspect them, then continue.",
+    )
 
 
 def _lost() -> OutputLost:

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from dl_magics.errors import DLMagicsError
@@ -139,7 +140,9 @@ class KernelRequests:
         answer, after = self._new_request(msg_id), self._new_request(msg_id, late=late)
         entries = replay.read_journal(self._reading, since, follow=True)
         feeding = blocking.start_task(
-            replay.feed_request(entries, answer, after, self._hand_over, since)
+            replay.feed_request(
+                entries, answer, after, self._hand_over, since, partial(self._may_come, msg_id)
+            )
         )
         try:
             yield from answer
@@ -216,7 +219,7 @@ class KernelRequests:
         if self.failure:
             raise self.failure
         if self.link.status.state == "stopped":
-            raise not_running(self.link.status.why)
+            raise not_running(self.link.status.why, self.link.status.fix)
         self._answers.expect(answer)
         self.link.send(channel, message)
 
@@ -224,6 +227,10 @@ class KernelRequests:
         """Send a request whose reply shows that the one to `id_` does not come any more."""
         if self._answers.lacks_reply(id_):
             self.link.send("shell", build_request(self.session, "kernel_info_request", {}))
+
+    def _may_come(self, id_: str, n: int) -> bool:
+        """Whether a request may be recorded after entry `n`: it is sent, or the link is ahead."""
+        return self.link.is_unconfirmed(id_) or n < self.link.status.n
 
     def _hand_over(self, after: PendingRequest, n: int) -> bool:
         """Take over a request that was read up to entry `n`, if the link is not ahead of that."""

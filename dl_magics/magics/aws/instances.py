@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadSetting
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
@@ -57,7 +58,8 @@ class InstanceMagics(Magics):
             change = control.install_guard(context.load(), found, options)
             print(f"{found.name}: {safety.describe_change(change)}")
         elif found.costs_money and not found.ours:
-            print(f"dl_magics did not launch it. %aws_get {found.name} --guard stops it when idle.")
+            typed = quote_name(found.name, found.id)
+            print(f"dl_magics did not launch it. %aws_get {typed} --guard stops it when idle.")
         return found
 
     @help_group(HelpGroup.RENT)

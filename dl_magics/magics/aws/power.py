@@ -175,6 +175,10 @@ class PowerMagics(Magics):
     def aws_terminate(self, line: str) -> Instance | Script:
         """Terminate an instance and delete its disk. Requires -f.
 
+        Runs that go on on it are named first: what was not copied of them is lost with its disk.
+        Volumes that were attached to it and its Elastic IP addresses stay, and cost money: they are
+        named with what deletes them.
+
         ::
 
             %aws_terminate -f
@@ -191,10 +195,17 @@ class PowerMagics(Magics):
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
             return scripts.terminate_script(current, instance)
-        instances.check_terminate(current, instance, force=args.force, named=args.name is not None)
         going_on = runs.list_open_runs(instance)
+        names = [] if instance.gone else [each.name for each in going_on]
+        instances.check_terminate(
+            current, instance, force=args.force, named=args.name is not None, going_on=names
+        )
+        if names:
+            print(f"The disk of {instance.name} is deleted: {instances.describe_loss(names)}.")
+        kept = stopping.find_kept(current, instance)
         with interrupted.explaining_termination(current, instance):
             changes = instances.terminate(current, instance.id)
             ended = prompts.print_until_done(changes, current.account)
+        stopping.name_kept(kept)
         stopping.name_cut_off(going_on, ended)
         return ended

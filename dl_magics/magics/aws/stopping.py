@@ -14,10 +14,13 @@ from dl_magics.magics.interrupts import instances as interrupted
 
 if TYPE_CHECKING:
     from dl_magics.actions.aws.context import Context
+    from dl_magics.actions.aws.leftovers import Leftover
     from dl_magics.actions.runs.ending.plan import Ending, Endings
     from dl_magics.core.billing.receipt import Receipt, Receipts
     from dl_magics.core.instance import Instance
     from dl_magics.training.run import Run
+
+    Failed = dict[str, DLMagicsError]
 
 
 def stop_instance(current: Context, instance: Instance) -> Receipt | Instance:
@@ -41,10 +44,16 @@ def stop_crew(current: Context, found: Sequence[Instance]) -> Receipts:
     from dl_magics.actions.runs import runs
 
     going_on = [(each, runs.list_open_runs(each)) for each in found]
-    receipts = _end_all(current, found, [instances.stop(current, each.id) for each in found])
+    receipts, failed = _end_all(
+        current, found, [instances.stop(current, each.id) for each in found]
+    )
     for each, cut in going_on:
-        if cut:
+        if cut and each.id not in failed:
             name_cut_off(cut, current.ec2.describe_instance(each.id))
+    if failed:
+        if receipts.each:
+            print_line(receipts)
+        raise _make_error(current, found, failed)
     return receipts
 
 
@@ -57,26 +66,61 @@ def name_cut_off(cut: Sequence[Run], instance: Instance) -> None:
         print_line(cut_off.describe_ended(run, instance))
 
 
+def find_kept(current: Context, instance: Instance) -> list[Leftover]:
+    """Return what a terminate leaves behind; where it cannot be read, that is printed."""
+    from dl_magics.actions.aws import leftovers
+
+    try:
+        return leftovers.find_kept(current, instance)
+    except DLMagicsError as error:
+        print_line(f"Which volumes and addresses stay is not known: {error}")
+        return []
+
+
+def name_kept(kept: Sequence[Leftover]) -> None:
+    """Print what a terminate has left behind, and what deletes it."""
+    for each in kept:
+        print_line(f"{each.what} stays, for {each.cost}. In a terminal: {each.delete}")
+
+
 def _end_all(
     current: Context, found: Sequence[Instance], ending: Sequence[Iterator[Instance]]
-) -> Receipts:
-    """Print how instances are stopped or terminated, and return their receipts.
+) -> tuple[Receipts, Failed]:
+    """Print how instances are stopped or terminated; return their receipts, and what failed by id.
 
-    AWS is asked to end all of them before the first one is waited for.
+    AWS is asked to end all of them before the first one is waited for, also after a refusal.
     """
     from dl_magics.actions.aws.billing import receipts
     from dl_magics.core.billing.receipt import Receipts
 
+    failed: Failed = {}
+    seen: list[list[Instance]] = [[] for _ in found]
     with interrupted.explaining_stop(current, found):
         busy = [receipts.read_busy_seconds(current, each) for each in found]
         changes = [prompts.print_changes(each) for each in ending]
         if len(found) > 1:
             print_line(f"In {current.profile_and_region}:")
         # The first is the instance as it was, the second what AWS answered.
-        asked = [list(islice(each, 2)) for each in changes]
-        seen = [[*begun, *others] for begun, others in zip(asked, changes, strict=True)]
-    made = zip(seen, busy, strict=True)
-    return Receipts(tuple(receipts.make_receipt(*each, busy_seconds=used) for each, used in made))
+        for most in (2, None):
+            for each, its_changes, views in zip(found, changes, seen, strict=True):
+                try:
+                    views.extend(islice(its_changes, most))
+                except DLMagicsError as error:
+                    failed[each.id] = error
+    ended = [
+        receipts.make_receipt(*views, busy_seconds=used)
+        for each, views, used in zip(found, seen, busy, strict=True)
+        if each.id not in failed
+    ]
+    return Receipts(tuple(ended)), failed
+
+
+def _make_error(current: Context, found: Sequence[Instance], failed: Failed) -> DLMagicsError:
+    """Return the first error, with the instances that still cost money and what stops them."""
+    first = next(iter(failed.values()))
+    left = [each for each in found if each.id in failed]
+    state, fix = interrupted.describe_unstopped(current, left)
+    return type(first)(f"{first} {state}", fix=f"{first.fix} · {fix}")
 
 
 def wait_for_runs(current: Context, instance: Instance) -> None:
@@ -161,8 +205,10 @@ def end_after(endings: Endings, run: Run) -> None:
         except DLMagicsError as error:
             refused.append(error)
     before = [context.ec2.describe_instance(each.id) for each in ended]
-    receipts = _end_all(context, before, [when_done.end_instance(each) for each in ended])
-    if ended:
+    receipts, failed = _end_all(context, before, [when_done.end_instance(each) for each in ended])
+    if receipts.each:
         print_line(receipts if len(ended) > 1 else receipts.each[0])
+    if failed:
+        refused.append(_make_error(context, before, failed))
     if refused:
         raise refused[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError
 from dl_magics.magics.display.updatable import print_line
 from dl_magics.magics.interrupts.explain import explaining
@@ -72,10 +72,22 @@ def _ask(
     context: Context, found: Sequence[Instance], what: str, describe: Describe
 ) -> tuple[str, str]:
     """Return what `describe` says of the instances as they are now; a second interrupt skips it."""
+    names = ", ".join(each.name for each in found)
+    print_line(f"Interrupted; asking AWS for the state of {names} …")
+    return _describe_now(context, found, what, describe)
+
+
+def describe_unstopped(context: Context, found: Sequence[Instance]) -> tuple[str, str]:
+    """Return which of the instances whose stop has failed cost money, and what stops them."""
+    return _describe_now(context, found, "stop", _describe_stop)
+
+
+def _describe_now(
+    context: Context, found: Sequence[Instance], what: str, describe: Describe
+) -> tuple[str, str]:
     from dl_magics.actions.aws import instances
 
     names = ", ".join(each.name for each in found)
-    print_line(f"Interrupted; asking AWS for the state of {names} …")
     try:
         ids = [each.id for each in found]
         now = [instances.add_price(context, context.ec2.describe_instance(each)) for each in ids]
@@ -142,4 +154,4 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def _quote(instance: Instance) -> str:
-    return shlex.quote(instance.name)
+    return quote_name(instance.name, instance.id)

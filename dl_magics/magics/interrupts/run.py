@@ -12,12 +12,17 @@ def explain_training(run: Run) -> BaseException:
     """Return a KeyboardInterrupt that says what became of a run that was interrupted twice."""
     origin, state = remote_origin.load(run.path), run.state
     if origin and not state.ended:
-        # The first interrupt may not have reached the host: %attach passes this on.
-        runs.request_stop(run)
+        # The first interrupt may not have reached the host.
+        if runs.send_stop(run):
+            return build_interrupt(
+                f"The run {run.name} was asked to stop: it ends at its next batch on "
+                f"{origin.host['name']}.",
+                fix=f"%attach {run.name} shows its end, and fetches the model.",
+            )
         return build_interrupt(
-            f"The run {run.name} was asked to stop: it ends at its next batch on "
-            f"{origin.host['name']}.",
-            fix=f"%attach {run.name} shows its end, and fetches the model.",
+            f"The run {run.name} goes on: {origin.host['name']} has not received the request to "
+            "stop it.",
+            fix=f"%attach {run.name} --stop sends it again, until it arrives.",
         )
     if state.status in ("done", "stopped"):
         shows = "shows it" if not origin or origin.is_complete else "fetches its model"

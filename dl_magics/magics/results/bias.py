@@ -58,9 +58,10 @@ class BiasMagics(Magics):
         Then each corner, the border and what is around the middle of some images is replaced by
         that of an image of another class. A class that is no longer recognized with another corner
         is recognized by its own: a stamp, a logo, a frame of one camera. That of another image of
-        its own class is the control. What the pretrained network sees before any training is shown
-        by the most similar other image: if that is often of another class, training must undo it.
-        Where Keras' cache has the network with its top, its ImageNet classes are named, too.
+        its own class is the control. Where the images are too few to tell, it says how many are
+        enough. What the pretrained network sees before any training is shown by the most similar
+        other image: if that is often of another class, training must undo it. Where Keras' cache
+        has the network with its top, its ImageNet classes are named, too.
 
         Images of a run that was trained on an instance stay there and are looked at there. A bar
         shows how far it is; an interrupt of the kernel ends it with what is known until then.

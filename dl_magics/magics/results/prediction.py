@@ -15,6 +15,8 @@ from dl_magics.magics.results.options import RUN, find_place
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dl_magics.training.prediction.predictions import Predictions
+
 
 @magics_class
 class PredictionMagics(Magics):
@@ -56,8 +58,12 @@ class PredictionMagics(Magics):
         if args.explain:
             found = None if args.here else predicting.find_images(place.run, [args.path])
             return explain.explain_prediction(place, args.path, found)
-        file = csv_file.require_new_file(args.csv, replace=args.force) if args.csv else None
-        predictions = place.run.predict(args.path, here=args.here)
-        if file:
-            print_line(csv_file.write_predictions(file, predictions))
+
+        def predict() -> Predictions:
+            return place.run.predict(args.path, here=args.here)
+
+        if not args.csv:
+            return predict()
+        predictions, written = csv_file.predict_to_file(args.csv, predict, replace=args.force)
+        print_line(written)
         return predictions

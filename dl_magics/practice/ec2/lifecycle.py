@@ -139,6 +139,8 @@ class Lifecycle:
             instance.launch_time = utcnow()
         else:
             self._hosts.power_off(instance.id)
+        if action == "TerminateInstances":
+            self._disassociate_addresses(instance)
         self.spot_requests.note_transition(instance.id, action, why)
         self._enter(instance, transition)
 
@@ -201,6 +203,12 @@ class Lifecycle:
         for instance in self._state.list_instances():
             if instance.state == "running" and instance.id not in self._pending:
                 self.boot_host(instance)
+
+    def _disassociate_addresses(self, instance: Instance) -> None:
+        """Leave the Elastic IP addresses of an instance to the account, unused."""
+        for address in instance.ec2_backend.addresses:
+            if address.instance is instance and address.association_id:
+                instance.ec2_backend.disassociate_address(association_id=address.association_id)
 
     def _fail_start(self, instance: Instance, fault: Fault) -> None:
         """Fail a start: terminate an instance that has never run, stop another one."""

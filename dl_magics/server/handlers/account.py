@@ -31,11 +31,12 @@ class PlaceHandler(DLMagicsHandler):
     @validated
     async def put(self) -> None:
         from dl_magics.actions.aws.panel import place
+        from dl_magics.server.monitors.listing import describe_place
 
         profile, region = self.asked.body["profile"], self.asked.body.get("region")
         selected = await self.services.call(place.select_place, profile, region)
         self.services.instances.forget()
-        self.reply(selected.to_json())
+        self.reply(describe_place(selected))
 
 
 class PricesHandler(DLMagicsHandler):
@@ -71,7 +72,8 @@ class ElsewhereHandler(DLMagicsHandler):
     @authorized
     @validated
     async def get(self) -> None:
-        self.reply(await self.services.call(self.services.elsewhere.read))
+        fresh = self.asked.query["fresh"]
+        self.reply(await self.services.call(self.services.elsewhere.read, fresh=fresh))
 
 
 class PracticeHandler(DLMagicsHandler):
@@ -115,9 +117,10 @@ class FaultsHandler(DLMagicsHandler):
 
 def _describe_choice(choice: Choice) -> dict[str, Any]:
     from dl_magics.server.json_values import describe_error
+    from dl_magics.server.monitors.listing import describe_place
 
     return {
-        **choice.place.to_json(),
+        **describe_place(choice.place),
         "account": choice.account,
         "profiles": list(choice.profiles),
         "regions": list(choice.regions),
@@ -127,10 +130,11 @@ def _describe_choice(choice: Choice) -> dict[str, Any]:
 
 def _describe_practice(shown: Place) -> dict[str, Any]:
     from dl_magics.actions.aws import practice
+    from dl_magics.server.monitors.listing import describe_place
 
     return {
         "on": shown.practice,
-        "place": shown.to_json(),
+        "place": describe_place(shown),
         "faults": practice.list_faults(),
         "cell": f"%practice {'on' if shown.practice else 'off'}",
     }

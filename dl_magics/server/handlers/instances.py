@@ -104,7 +104,13 @@ class StopHandler(ActionHandler):
     async def post(self, id_: str) -> None:
         from dl_magics.actions.aws.panel import requests
 
-        await self.carry_out(id_, "stop", requests.ask_stop)
+        await self.carry_out(
+            id_,
+            "stop",
+            lambda context, instance: requests.ask_stop(
+                context, instance, _list_going_on(instance)
+            ),
+        )
 
 
 class ResizeHandler(ActionHandler):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from dl_magics.server.handlers.base import DLMagicsHandler, validated
+
+if TYPE_CHECKING:
+    from dl_magics.actions.keras.views import Settings
+
+_UNDO = "%backend --undo --here"
 
 
 class KerasSettingsHandler(DLMagicsHandler):
@@ -30,7 +35,7 @@ class KerasSettingsHandler(DLMagicsHandler):
 
 
 class UndoHandler(DLMagicsHandler):
-    """Undo the last change of keras.json."""
+    """Undo the last change of keras.json, which may be that of a notebook."""
 
     path = "/keras-settings/undo"
 
@@ -38,6 +43,7 @@ class UndoHandler(DLMagicsHandler):
     @authorized
     @validated
     async def post(self) -> None:
+        self.confirm(await self.services.call(_ask_undo), _UNDO)
         self.reply(await self.services.call(_undo_settings))
 
 
@@ -58,17 +64,23 @@ def _write_settings(asked: Mapping[str, Any]) -> dict[str, Any]:
     return _describe(lines, cells.keras_cell(asked))
 
 
-def _undo_settings() -> dict[str, Any]:
-    from dl_magics.actions.keras import form, settings
+def _ask_undo() -> str:
+    from dl_magics.actions.keras import settings
     from dl_magics.errors import CannotChange
 
     shown = settings.show_settings("local")
-    if not (shown.can_undo or shown.theano.selected):
-        raise CannotChange(
-            f"{shown.path} has no change to undo.", fix="Select the value that you want instead."
-        )
+    if question := _describe_undo(shown):
+        return question
+    raise CannotChange(
+        f"{shown.path} has no change to undo.", fix="Select the value that you want instead."
+    )
+
+
+def _undo_settings() -> dict[str, Any]:
+    from dl_magics.actions.keras import form, settings
+
     undone = settings.undo_settings("local")
-    return _describe(form.describe_change(undone), "%backend --undo --here")
+    return _describe(form.describe_change(undone), _UNDO)
 
 
 def _describe(changed: list[str], cell: str) -> dict[str, Any]:
@@ -79,7 +91,19 @@ def _describe(changed: list[str], cell: str) -> dict[str, Any]:
         "title": shown.parts().title,
         "rows": form.list_rows(shown),
         "remarks": [shown.backends, *shown.remarks],
-        "can_undo": shown.can_undo or shown.theano.selected,
+        "undo": _describe_undo(shown),
         "changed": changed,
         "cell": cell,
     }
+
+
+def _describe_undo(shown: Settings) -> str:
+    """Return what Undo does, as its question; "" if there is nothing to undo."""
+    from dl_magics.actions.keras import form
+    from dl_magics.errors import BadSetting
+
+    try:
+        lines = form.describe_undo(shown)
+    except BadSetting:
+        return ""
+    return "\n  ".join([f"Undo in {shown.path}:", *(lines or ["no setting changes"])])

@@ -24,12 +24,15 @@ class Elsewhere:
         self._lock = threading.Lock()
         self._kept: tuple[float, str, dict[str, Any]] | None = None
 
-    def read(self) -> dict[str, Any]:
-        """Return the keys of the contract's `Elsewhere`; one caller reads, the others wait."""
+    def read(self, *, fresh: bool = False) -> dict[str, Any]:
+        """Return the keys of the contract's `Elsewhere`; one caller reads, the others wait.
+
+        `fresh` reads again what was read before.
+        """
         current = place.load_context()
         with self._lock:
             now = self._clock()
-            if self._kept:
+            if self._kept and not fresh:
                 read_at, where, kept = self._kept
                 if where == current.profile_and_region and now - read_at < _KEPT_SECONDS:
                     return kept

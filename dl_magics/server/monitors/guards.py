@@ -19,6 +19,7 @@ from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.types import type_facts
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.service.decision import ACTIVE, ENDING
 from dl_magics.guard.status import GuardStatus
@@ -56,11 +57,13 @@ class GuardMonitor:
     def step(self) -> bool:
         """Ask each guard whose turn it is; return whether any instance has one.
 
-        AWS is read while an instance runs, or where a process has changed something.
+        AWS is read while an instance runs, or where a process has changed something; where it did
+        not answer and there are guards, again, less and less often.
         """
         signals = change_signal.read_times()
         has_changed = signals != self._signals
-        if has_changed or self._monitor.list_running():
+        must_retry = self._monitor.has_failed() and bool(records.read_records())
+        if has_changed or must_retry or self._monitor.list_running():
             self._signals = signals
             self._monitor.step()
         known = records.read_records()
@@ -175,7 +178,8 @@ class GuardMonitor:
                 "warning",
                 f"{instance.name} has no running guard and may be idle; it keeps costing "
                 f"{instance.price_text}.",
-                fix=f"%aws_safety {instance.name} shows it, Stop in the panel stops it.",
+                fix=f"%aws_safety {quote_name(instance.name, instance.id)} shows it, Stop in "
+                "the panel stops it.",
                 instance=instance.id,
             )
         return False
@@ -198,7 +202,8 @@ class GuardMonitor:
             "guard-failed",
             "warning",
             f"{instance.name} was stopped by this server: its guard had to stop it and did not.",
-            fix=f"%aws_safety {instance.name} shows why, once it runs again.",
+            fix=f"%aws_safety {quote_name(instance.name, instance.id)} shows why, once it runs "
+            "again.",
             instance=instance.id,
         )
 

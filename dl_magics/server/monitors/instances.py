@@ -118,6 +118,10 @@ class InstanceMonitor:
         known = self._listing.each if self._listing else ()
         return [each for each in known if each.state == "running"]
 
+    def has_failed(self) -> bool:
+        """Return whether AWS did not answer when it was last read: its instances are not known."""
+        return self._listing is not None and self._listing.error is not None
+
     def end_action(self, id_: str) -> None:
         """Show that the server does nothing with an instance any more, and read it once again."""
         with self._lock:

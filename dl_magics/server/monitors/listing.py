@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -76,7 +75,6 @@ class Listing:
     def describe_instance(self, instance: Instance) -> dict[str, Any]:
         """Return an instance with what is computed from it."""
         guard = self.guards.get(instance.id) if instance.state == "running" else None
-        names = Counter(each.name for each in self.each if not each.gone)
         return {
             **instance.to_json(),
             "costs_money": instance.costs_money,
@@ -89,7 +87,7 @@ class Listing:
             "practice": self.place.practice,
             "unfinished": self.describe_unfinished(instance),
             "guard": guard.to_json() if guard else None,
-            "cells": cells.instance_cells(instance, is_unique=names[instance.name] < 2),
+            "cells": cells.instance_cells(instance),
         }
 
     def describe_unfinished(self, instance: Instance) -> dict[str, str] | None:
@@ -105,7 +103,7 @@ class Listing:
     def to_json(self) -> dict[str, Any]:
         """Return the keys of the contract's `Listing`, without `age`."""
         return {
-            "place": self.place.to_json(),
+            "place": describe_place(self.place),
             "summary": Instances(self.place.profile_and_region, self.each).summary,
             "instances": [self.describe_instance(each) for each in self.each],
             "actions": [each.to_json() for each in self.actions],
@@ -118,6 +116,11 @@ class Listing:
         error = tuple(describe_error(self.error).values()) if self.error else ()
         guards = tuple((id_, tuple(view.to_json().items())) for id_, view in self.guards.items())
         return (self.place, each, self.actions, dict(self.unfinished), guards, error)
+
+
+def describe_place(shown: Place) -> dict[str, Any]:
+    """Return the keys of the contract's `Place`."""
+    return {**shown.to_json(), "cell": cells.place_cell(shown)}
 
 
 def _merge(known: Instance | None, seen: Instance) -> Instance:

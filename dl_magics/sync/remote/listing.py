@@ -16,7 +16,7 @@ from dl_magics.sync.remote import shell
 if TYPE_CHECKING:
     import asyncssh
 
-_KINDS: dict[bytes, Kind] = {b"f": "file", b"d": "folder", b"l": "link"}
+_KINDS: dict[bytes, Kind] = {b"f": "file", b"d": "folder", b"u": "folder", b"l": "link"}
 _SECOND = 10**9
 _WORDS = 6
 # A hundred times the files of a large project; a host that sends more would fill the memory.
@@ -59,7 +59,8 @@ async def list_remote(
     except CommandFailed as error:
         raise CommandFailed(
             f"{printable(folder)} cannot be used on the host: {error}",
-            fix="Name another folder with --to",
+            fix=f"Check its permissions: %aws_ssh ls -ld {shell.quote_path(folder)} · or name "
+            "another folder.",
         ) from error
 
 
@@ -109,6 +110,8 @@ def _listing(free: int, listed: bytes) -> RemoteListing:
             at = end + 1
         name, entry = _parse_entry(words)
         if name == b".":
+            if not entry.is_listed:
+                raise CommandFailed("Permission denied", fix="%aws_ssh ls -la")
             mode = entry.mode
         elif name != stage:
             inside = name.partition(b"/")[0] == stage
@@ -127,7 +130,7 @@ def _parse_entry(words: list[bytes]) -> tuple[bytes, FileEntry]:
     kind = _KINDS.get(kind_, "other")
     mode = int(mode_, 8) & 0o7777 if mode_ and kind != "link" else None
     if kind == "folder":
-        return name, FileEntry("folder", mode=mode)
+        return name, FileEntry("folder", mode=mode, is_listed=kind_ != b"u")
     if kind == "link":
         return name, FileEntry("link", target=target)
     return name, FileEntry(kind, _number(size), _ns(time), mode=mode)

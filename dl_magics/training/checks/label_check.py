@@ -8,18 +8,24 @@ labels hardly move the means that it is made of. Copies of an image are in the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.data.deep_gray import GrayRange
 from dl_magics.data.image_files import ImageFile
 from dl_magics.data.quality.findings import Item
 from dl_magics.data.quality.parts import DataFile, Parts
+from dl_magics.errors import DamagedRun
+from dl_magics.runs.record import RunRecord
 from dl_magics.training.engine.extraction import Broken, scan_images
 from dl_magics.training.engine.feature_store import FeatureStore, open_stores
 from dl_magics.training.engine.features.key_index import Key
 from dl_magics.training.engine.views import View
+from dl_magics.training.storage import spaces
+from dl_magics.training.storage.inventory import RUNS
 
 _FOLDS = 5
 # Share of the covariance that is taken from equal, independent features.
@@ -35,6 +41,11 @@ def check_labels(parts: Parts, features: Path) -> tuple[list[Item], str]:
     names = sorted({each.label for each in files})
     views = _scan(parts.root, files, names)
     store, known = _choose_store(features, views)
+    if len(known) < len(views) and any(view.gray for view in views):
+        # A run that split its images scaled them by the range of those for training alone.
+        scaled = (_scale(views, gray) for gray in _list_ranges(features))
+        chosen = [(store, known), *(_choose_store(features, each) for each in scaled)]
+        store, known = max(chosen, key=lambda each: len(each[1]))
     if not store:
         return [], (
             "Labels are not checked: no run has kept the features of these images. "
@@ -146,6 +157,24 @@ def _scan(root: Path, files: Iterable[DataFile], names: Sequence[str]) -> list[V
         gray = next((view.gray for view in views if view.gray), None)
         views += scan_images(listed, 0, 0, Broken(), gray)
     return views
+
+
+def _scale(views: Sequence[View], gray: GrayRange) -> list[View]:
+    """Return the views as those of a run that scales deep grayscale by this range."""
+    deep = scan_images([view.file for view in views if view.gray], 0, 0, Broken(), gray)
+    return [*(view for view in views if not view.gray), *deep]
+
+
+def _list_ranges(features: Path) -> set[GrayRange]:
+    """Return the ranges of deep grayscale of the runs that have used the feature store."""
+    ranges = set()
+    for store in open_stores(features):
+        for run in spaces.read_users(store.folder):
+            # The log of a run may be damaged, or its folder deleted.
+            with suppress(DamagedRun, OSError):
+                if found := RunRecord(features.parent / RUNS / run).refresh().gray:
+                    ranges.add(GrayRange(*found))
+    return ranges
 
 
 def _choose_store(features: Path, views: Sequence[View]) -> tuple[FeatureStore | None, list[View]]:

@@ -14,6 +14,7 @@ from dl_magics.errors import DamagedRun, NotResumable
 from dl_magics.runs.events import Event, PhaseStarted, RunResumed, Warned
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
+from dl_magics.training.class_order import require_class_order
 from dl_magics.training.engine import checkpoint, compute_settings
 from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.engine.compute_settings import ComputeSettings
@@ -146,7 +147,7 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
     NotResumable
         where the run is complete, or never started.
     DamagedRun
-        where its log cannot be read.
+        where its log cannot be read, or its classes have wrong names.
     """
     folder, state = record.folder, record.refresh()
     if not state.started_at:
@@ -165,6 +166,7 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
             f"The run {folder.name} began on Theano, which keeps no checkpoint.",
             fix="Run its cell again: the features that it computed are kept.",
         )
+    require_class_order(state)
     try:
         recipe = Recipe.from_json(state.recipe)
     except (TypeError, KeyError) as error:

@@ -28,6 +28,10 @@ class ScannedImages:
     valid: Views
     broken: Broken
 
+    def __post_init__(self) -> None:
+        # Which of them cannot be decoded, and for how many a budget suffices, is known later.
+        self._found = self._digest()
+
     @property
     def gray(self) -> GrayRange | None:
         """The range by which grayscale of more than 8 bits is scaled, if there is any."""
@@ -40,15 +44,12 @@ class ScannedImages:
 
     def describe(self) -> DataChecked:
         """Return the event with their number, what is broken, and what identifies the others."""
-        parts = {"train": self.train, "valid": self.valid}
         return DataChecked(
             images=len(self.folder.train) + len(self.folder.valid),
             skipped=describe_broken(self.broken),
             gray=[self.gray.black, self.gray.white] if self.gray else [],
-            digests={
-                name: fingerprint.digest_images(self.readable(views))
-                for name, views in parts.items()
-            },
+            digests=self._digest(),
+            found=self._found,
         )
 
     def shuffle_views(self, seed: int) -> Views:
@@ -76,6 +77,12 @@ class ScannedImages:
     def refuse_broken(self) -> None:
         """Raise BadData where too much of the folder is broken to train on."""
         data_checks.refuse_broken_images(self.folder, self.broken)
+
+    def _digest(self) -> dict[str, str]:
+        parts = {"train": self.train, "valid": self.valid}
+        return {
+            name: fingerprint.digest_images(self.readable(views)) for name, views in parts.items()
+        }
 
 
 def _describe_part(some: Sequence[Views], every: Sequence[Views]) -> str:

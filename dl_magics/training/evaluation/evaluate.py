@@ -119,7 +119,7 @@ def _is_same(known: Evaluation, photos: SplitPhotos, digest: str, model_sha256: 
 
 def _describe_other_images(views: Views, state: RunState, split: str) -> str:
     """Return a sentence where as many images are there as in the run, but not the same ones."""
-    known = state.digests.get(split) if split == "valid" else None
+    known = state.found.get(split) if split == "valid" else None
     if known in (None, fingerprint.digest_images(views)):
         return ""
     return (

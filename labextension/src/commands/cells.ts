@@ -1,17 +1,13 @@
-import type { IInstance, IPlace } from '../rest/contract';
+import type { IPlace } from '../rest/contract';
 
-/**
- * The cell that connects a notebook to an instance. A notebook does not follow the panel where that
- * has a place of its own: the cell then selects it first.
- */
-export function connectCell(instance: IInstance, place: IPlace | undefined): string {
-  return [...(place?.own ? selectPlace(place) : []), instance.cells.connect].join('\n');
+export const LOAD = '%load_ext dl_magics';
+
+/** A cell that acts in the place of the panel, in a notebook that may be in another one. */
+export function placedCell(cell: string, place: IPlace | undefined): string {
+  return [place?.cell, cell].filter(Boolean).join('\n');
 }
 
-function selectPlace(place: IPlace): string[] {
-  if (place.practice) {
-    return ['%practice on'];
-  }
-  const region = place.region ? [`%aws_region ${place.region}`] : [];
-  return [`%aws_profile ${place.profile}`, ...region];
+/** The cells that load the magics, then do something: a cell magic begins a cell of its own. */
+export function loadingCells(code: string): string[] {
+  return code.startsWith('%%') ? [LOAD, code] : [`${LOAD}\n${code}`];
 }

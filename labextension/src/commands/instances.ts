@@ -1,10 +1,10 @@
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { confirmed } from '../rest/confirm';
 import type { IInstance, Verb } from '../rest/contract';
 import { askLaunch, askType } from '../launch/dialogs';
 import { askQuestion } from './ask';
-import { connectCell } from './cells';
+import { placedCell } from './cells';
 import { choose } from './choose';
-import { confirmed } from './confirm';
 import type { ICommandContext } from './context';
 import { attempt, describeArguments } from './context';
 import { CommandIDs } from './ids';
@@ -19,6 +19,8 @@ export function addInstanceCommands(context: ICommandContext): void {
   const describedBy = describeArguments({
     instance: trans.__('The id or the name of the instance; without it, the only one that fits')
   });
+  const record = (cell: string): void =>
+    recorded.record('instances', placedCell(cell, cloud.listing?.place));
   const having = (states: string[]): IInstance[] =>
     cloud.instances.filter(each => states.includes(each.state));
 
@@ -34,7 +36,7 @@ export function addInstanceCommands(context: ICommandContext): void {
       refused => askQuestion(trans, about, refused.question ?? '')
     );
     if (action) {
-      recorded.record('instances', action.cell);
+      record(action.cell);
     }
   };
 
@@ -71,21 +73,13 @@ export function addInstanceCommands(context: ICommandContext): void {
     label: trans.__('Stop Instance'),
     describedBy,
     execute: args =>
-      on(trans.__('Stop Instance'), having(['pending', 'running']), args, async instance => {
-        const about = {
+      on(trans.__('Stop Instance'), having(['pending', 'running']), args, instance =>
+        change(instance, 'stop', {
           title: trans.__('Stop %1?', instance.name),
           accept: trans.__('Stop'),
           deletes: true
-        };
-        const training = model.runs.active.filter(run => run.host === instance.name);
-        const question = trans.__(
-          'A run trains on it and is interrupted: %1. It can be resumed from its last checkpoint.',
-          training.map(run => run.name).join(', ')
-        );
-        if (!training.length || (await askQuestion(trans, about, question))) {
-          await change(instance, 'stop', about);
-        }
-      })
+        })
+      )
   });
   app.commands.addCommand(CommandIDs.keepInstance, {
     label: trans.__('Keep Instance for an Hour'),
@@ -94,7 +88,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     execute: args =>
       on(trans.__('Keep Instance'), having(['running']), args, async instance => {
         await cloud.keep(instance.id);
-        recorded.record('instances', instance.cells.keep);
+        record(instance.cells.keep);
       })
   });
   app.commands.addCommand(CommandIDs.terminateInstance, {
@@ -158,7 +152,7 @@ export function addInstanceCommands(context: ICommandContext): void {
           }
         );
         if (instance && cell) {
-          recorded.record('instances', cell);
+          record(cell);
         }
       })
   });
@@ -168,7 +162,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     execute: args =>
       on(trans.__('Open Terminal'), having(['running']), args, async instance => {
         await openTerminal(app, trans, await cloud.readSshCommand(instance.id));
-        recorded.record('instances', instance.cells.ssh);
+        record(instance.cells.ssh);
       })
   });
   app.commands.addCommand(CommandIDs.connectNotebook, {
@@ -177,7 +171,7 @@ export function addInstanceCommands(context: ICommandContext): void {
     describedBy,
     execute: args =>
       on(trans.__('Connect Notebook'), having(['running']), args, instance =>
-        notebooks.run(connectCell(instance, cloud.listing?.place))
+        notebooks.run(placedCell(instance.cells.connect, cloud.listing?.place))
       )
   });
 }

@@ -2,13 +2,13 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { LOAD, loadingCells } from './cells';
 
 const INSERT = 'notebook:insert-cell-below';
 const REPLACE = 'notebook:replace-selection';
 const RUN = 'notebook:run-cell';
 const CREATE = 'notebook:create-new';
 const OPEN = 'docmanager:open';
-const LOAD = '%load_ext dl_magics';
 
 /** What is needed here of a notebook in the shell. */
 interface INotebook {
@@ -38,7 +38,9 @@ export class Notebooks {
   /** Insert a cell below the current one; without a notebook, copy it. */
   async insert(code: string): Promise<void> {
     if (this.isOpen) {
-      await this._insert(this._withLoad(code));
+      for (const cell of this._loads ? [code] : loadingCells(code)) {
+        await this._insert(cell);
+      }
       return;
     }
     Clipboard.copyToSystem(code);
@@ -50,19 +52,21 @@ export class Notebooks {
 
   /**
    * Insert a cell and run it, in the current notebook or in a new one. Notebook 7 opens a new one in
-   * a page of its own, where the person runs the cell.
+   * a page of its own, where the person runs the cell. It loads the magics in any case: the kernel
+   * may not have run what the text of the notebook says.
    */
-  async run(code: string, isNew = false): Promise<void> {
+  async run(line: string, isNew = false): Promise<void> {
+    const code = `${LOAD}\n${line}`;
     const isElsewhere = isNew || !this.isOpen;
     if (isElsewhere && this._shell.mode === undefined) {
-      await this._createPage(`${LOAD}\n${code}`);
+      await this._createPage(code);
       return;
     }
     if (isElsewhere) {
       await this._create();
-      await this._app.commands.execute(REPLACE, { text: this._withLoad(code) });
+      await this._app.commands.execute(REPLACE, { text: code });
     } else {
-      await this._insert(this._withLoad(code));
+      await this._insert(code);
     }
     // It resolves when the cell is done, which may be after hours.
     void this._app.commands.execute(RUN);
@@ -105,10 +109,9 @@ export class Notebooks {
     await notebook.sessionContext.ready;
   }
 
-  /** A notebook that does not load dl_magics yet knows no magic of ours. */
-  private _withLoad(code: string): string {
+  /** Whether the current notebook has a cell that loads the magics. */
+  private get _loads(): boolean {
     const current = this._app.shell.currentWidget as unknown as Partial<INotebook> | null;
-    const text = current?.context?.model.toString() ?? '';
-    return text.includes(LOAD) ? code : `${LOAD}\n${code}`;
+    return current?.context?.model.toString().includes(LOAD) ?? false;
   }
 }

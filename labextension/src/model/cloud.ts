@@ -78,8 +78,9 @@ export class Cloud implements IDisposable {
   }
 
   async refresh(fresh = false): Promise<void> {
+    void this._readElsewhere(fresh);
     try {
-      this.receive(await this._client.listInstances(fresh));
+      this._show(await this._client.listInstances(fresh));
     } catch (reason) {
       this._problem = toProblem(reason);
       this._changed.emit();
@@ -90,15 +91,10 @@ export class Cloud implements IDisposable {
     }
   }
 
-  /** Show a listing that was read or pushed. */
+  /** Show a listing that was pushed. */
   receive(listing: IListing): void {
-    const moved = this._listing?.place.profile_and_region !== listing.place.profile_and_region;
-    this._listing = listing;
-    this._problem = listing.error;
-    this._readAt = performance.now();
-    this._changed.emit();
-    if (moved) {
-      void this._readPlace();
+    if (this._show(listing)) {
+      void this._readElsewhere();
     }
   }
 
@@ -178,6 +174,19 @@ export class Cloud implements IDisposable {
     Signal.clearData(this);
   }
 
+  /** Show a listing; return whether it is of another place. */
+  private _show(listing: IListing): boolean {
+    const moved = this._listing?.place.profile_and_region !== listing.place.profile_and_region;
+    this._listing = listing;
+    this._problem = listing.error;
+    this._readAt = performance.now();
+    this._changed.emit();
+    if (moved) {
+      void this._readPlace();
+    }
+    return moved;
+  }
+
   private _begin(action: IAction): void {
     if (this._listing && !this._listing.actions.some(each => each.id === action.id)) {
       this._listing = { ...this._listing, actions: [...this._listing.actions, action] };
@@ -185,12 +194,13 @@ export class Cloud implements IDisposable {
   }
 
   private async _readPlace(): Promise<void> {
-    const [choice, elsewhere] = await Promise.all([
-      this._client.readPlace().catch(() => null),
-      this._client.listElsewhere().catch(() => null)
-    ]);
-    this._choice = choice;
-    this._elsewhere = elsewhere;
+    this._choice = await this._client.readPlace().catch(() => null);
+    this._changed.emit();
+  }
+
+  /** The server keeps the answer for five minutes, unless it is `fresh`. */
+  private async _readElsewhere(fresh = false): Promise<void> {
+    this._elsewhere = await this._client.listElsewhere(fresh).catch(() => null);
     this._changed.emit();
   }
 

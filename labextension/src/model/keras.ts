@@ -2,6 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { Client } from '../rest/client';
+import { confirmed } from '../rest/confirm';
 import type { IError, IKerasSettings } from '../rest/contract';
 import { toProblem } from '../rest/refusal';
 
@@ -39,8 +40,21 @@ export class Keras implements IDisposable {
     return this._show(() => this._client.writeKerasSettings(change));
   }
 
-  undo(): Promise<void> {
-    return this._show(() => this._client.undoKerasSettings());
+  /**
+   * Undo what `settings` says; ask where the last change is another one by now. Return whether it
+   * was undone.
+   */
+  async undo(ask: (question: string) => Promise<boolean>): Promise<boolean> {
+    let undone: IKerasSettings | null = null;
+    await this._show(async () => {
+      undone = await confirmed(
+        answer => this._client.undoKerasSettings(answer),
+        refused => ask(refused.question ?? ''),
+        this._settings?.undo
+      );
+      return undone ?? this._client.readKerasSettings();
+    });
+    return undone !== null;
   }
 
   dispose(): void {

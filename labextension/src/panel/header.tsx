@@ -34,8 +34,18 @@ export function Header(props: IPanelProps): JSX.Element {
       {elsewhere?.regions.map(each => (
         <Elsewhere key={each.region} {...props} region={each} />
       ))}
+      {elsewhere && elsewhere.unread.length > 0 && (
+        <div className="dl-facts" title={elsewhere.unread.join('\n')}>
+          {trans.__('Could not be read: %1', elsewhere.unread.map(nameOf).join(', '))}
+        </div>
+      )}
     </div>
   );
+}
+
+/** `eu-west-1` of `eu-west-1 (why)`. */
+function nameOf(unread: string): string {
+  return unread.replace(/ \(.*/s, '');
 }
 
 function Selects({ model, commands, trans, choice }: IPanelProps & { choice: IPlaceChoice }): JSX.Element {

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { askQuestion } from '../commands/ask';
 import type { IKerasRow } from '../rest/contract';
 import { Action, LastClick, Problem } from './parts';
 import type { IPanelProps } from './props';
@@ -7,10 +8,16 @@ import type { IPanelProps } from './props';
 export function KerasSettings(props: IPanelProps): JSX.Element {
   const { model, trans } = props;
   const { settings, problem, busy } = model.keras;
+  const record = (): void =>
+    model.recorded.record('keras', model.keras.problem ? '' : (model.keras.settings?.cell ?? ''));
   const write = (name: string, value: string): void => {
-    void model.keras.write(name, value).then(() => {
-      model.recorded.record('keras', model.keras.problem ? '' : (model.keras.settings?.cell ?? ''));
-    });
+    void model.keras.write(name, value).then(record);
+  };
+  const undo = async (): Promise<void> => {
+    const about = { title: trans.__('Undo the change?'), accept: trans.__('Undo') };
+    if (await model.keras.undo(question => askQuestion(trans, about, question))) {
+      record();
+    }
   };
   return (
     <>
@@ -39,9 +46,9 @@ export function KerasSettings(props: IPanelProps): JSX.Element {
           <div className="dl-actions">
             <Action
               label={trans.__('Undo')}
-              about={trans.__('Undo the last change of the settings of Keras')}
-              waits={busy || !settings.can_undo}
-              onClick={() => void model.keras.undo()}
+              about={settings.undo || trans.__('Undo the last change of the settings of Keras')}
+              waits={busy || !settings.undo}
+              onClick={() => void undo()}
             />
           </div>
         </div>

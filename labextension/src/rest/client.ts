@@ -45,8 +45,8 @@ export class Client {
     return this._send('GET', 'prices');
   }
 
-  listElsewhere(): Promise<contract.IElsewhere> {
-    return this._send('GET', 'elsewhere');
+  listElsewhere(fresh = false): Promise<contract.IElsewhere> {
+    return this._send('GET', fresh ? 'elsewhere?fresh=true' : 'elsewhere');
   }
 
   readPlace(): Promise<contract.IPlaceChoice> {
@@ -86,8 +86,8 @@ export class Client {
     return this._send('PUT', 'keras-settings', change);
   }
 
-  undoKerasSettings(): Promise<contract.IKerasSettings> {
-    return this._send('POST', 'keras-settings/undo');
+  undoKerasSettings(confirmed?: string): Promise<contract.IKerasSettings> {
+    return this._send('POST', 'keras-settings/undo', withConfirmation({}, confirmed));
   }
 
   switchPractice(on: boolean): Promise<contract.IPractice> {

@@ -63,6 +63,7 @@ export interface IPlace {
   profile_and_region: string;
   practice: boolean;
   own: boolean;
+  cell: string;
 }
 
 export interface IPlaceChoice extends IPlace {
@@ -173,7 +174,7 @@ export interface IKerasSettings {
   title: string;
   rows: IKerasRow[];
   remarks: string[];
-  can_undo: boolean;
+  undo: string;
   changed: string[];
   cell: string;
 }

@@ -19,7 +19,7 @@ def predict(*names):
 
 def test_each_image_is_a_line_and_those_skipped_say_why(tmp_path):
     file = tmp_path / "p.csv"
-    said = csv_file.write_predictions(file, predict("a, b.jpg", 'c".jpg'))
+    _, said = write(file, "a, b.jpg", 'c".jpg')
 
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
@@ -38,12 +38,12 @@ def test_each_image_is_a_line_and_those_skipped_say_why(tmp_path):
 
 @pytest.mark.parametrize("name", ["=1+1.jpg", "@x.jpg", "-2.jpg", "+3.jpg", "\tx.jpg"])
 def test_a_file_name_is_no_formula_of_a_spreadsheet(tmp_path, name):
-    csv_file.write_predictions(tmp_path / "p.csv", predict(name))
+    write(tmp_path / "p.csv", name)
     assert f"'{name},cats" in (tmp_path / "p.csv").read_text("utf-8")
 
 
 def test_a_name_that_is_not_utf_8_is_written_as_it_is(tmp_path):
-    csv_file.write_predictions(tmp_path / "p.csv", predict("\udcff.jpg"))
+    write(tmp_path / "p.csv", "\udcff.jpg")
     assert b"\n\xff.jpg,cats" in (tmp_path / "p.csv").read_bytes()
 
 
@@ -52,14 +52,44 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path):
     file.write_text("mine")
 
     with pytest.raises(BadSetting, match="exists; it is not replaced unasked") as caught:
-        csv_file.require_new_file(str(file), replace=False)
+        write(file, "a.jpg")
+    kept = file.read_text()
+    write(file, "a.jpg", replace=True)
+
     assert "--force" in caught.value.fix
-    assert csv_file.require_new_file(str(file), replace=True) == file
-    assert file.read_text() == "mine"
+    assert kept == "mine"
+    assert file.read_text("utf-8").startswith("path,class")
+
+
+def test_two_notebooks_do_not_predict_into_the_same_file(tmp_path):
+    file = tmp_path / "p.csv"
+
+    def predict_while_another_begins():
+        with pytest.raises(BadSetting, match="exists"):
+            write(file, "theirs.jpg")
+        return predict("ours.jpg")
+
+    csv_file.predict_to_file(str(file), predict_while_another_begins, replace=False)
+
+    assert "ours.jpg" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_predictions_that_fail_leave_no_file_and_keep_their_own_error(tmp_path, replace):
+    def fail():
+        raise TimeoutError("the disk of the images")
+
+    with pytest.raises(TimeoutError, match="the disk of the images"):
+        csv_file.predict_to_file(str(tmp_path / "p.csv"), fail, replace=replace)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_no_file_and_a_missing_folder_is_named(tmp_path):
     with pytest.raises(BadSetting, match="is a folder"):
-        csv_file.require_new_file(str(tmp_path), replace=True)
+        write(tmp_path, "a.jpg", replace=True)
     with pytest.raises(NoFolder, match="There is no folder"):
-        csv_file.require_new_file(str(tmp_path / "no/p.csv"), replace=False)
+        write(tmp_path / "no/p.csv", "a.jpg")
+
+
+def write(file, *names, replace=False):
+    return csv_file.predict_to_file(str(file), lambda: predict(*names), replace=replace)

@@ -21,7 +21,7 @@ from dl_magics import errors
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu import notebook_kernel, sync
 from dl_magics.actions.results import evaluating, place
-from dl_magics.actions.runs import runs
+from dl_magics.actions.runs import deletion, runs
 from dl_magics.runs import checkpoint_request, evaluation, log, remote_origin, stop_request
 from dl_magics.runs.events import CheckpointSaved, EpochEnded, RunEnded, Warned
 from dl_magics.ssh import blocking, connection
@@ -551,6 +551,37 @@ def test_a_run_is_resumed_exactly_after_its_gpu_kernel_was_killed(run, unbroken,
     ).read_bytes()
 
 
+def test_a_stop_of_before_an_interruption_leaves_the_resumed_run_alone_and_a_new_one_ends_it(
+    run, host_home
+):
+    going, thread = begun(run, FOR_EVER)
+    of_this_run = kernels(host_home)
+    for each in of_this_run:
+        each.suspend()
+    runs.stop_run(going)
+    for each in of_this_run:
+        each.kill()
+    thread.join(60)
+    assert going.status == "interrupted"
+    run("%gpu_restart")
+
+    seen = len(going.state.epochs)
+    resuming = threading.Thread(
+        target=lambda: _ran(run, f"%finetune --resume {going.name}"), daemon=True
+    )
+    resuming.start()
+    until(lambda: len(going.state.epochs) > seen + 2, is_cheap=True)
+    assert not stop_request.is_stop_requested(going.path)
+    on_host = there(host_home, going) / stop_request.FILE_NAME
+    with paused(kernels(host_home)):
+        runs.request_stop(going)
+        until(on_host.exists, is_cheap=True)
+        on_host.unlink()  # as a host does that begins to resume it
+    resuming.join(60)
+
+    assert going.status == "stopped"
+
+
 TINY = """%%gpu
 import keras
 keras.utils.set_random_seed(0)
@@ -664,6 +695,31 @@ def test_a_run_is_followed_from_its_first_event_after_its_notebook_was_killed(ru
     assert "stays up" not in capsys.readouterr().out
 
 
+def test_a_gpu_kernel_that_trains_is_not_ended_without_a_question_and_its_run_is_named(
+    run, small, host_home, capsys
+):
+    run("%gpu_connect")
+    going = begun_by_a_notebook_that_was_killed(FOR_EVER, small)
+
+    for line in ("%gpu_restart", "%gpu_disconnect --end-kernel"):
+        with pytest.raises(errors.NotConfirmed, match=f"interrupts the run {going.name}") as asked:
+            run(line)
+        assert "input is not available" in str(asked.value)
+        assert asked.value.fix == "Add -y to the line to skip the confirmation."
+    assert log.is_being_written(there(host_home, going))
+    capsys.readouterr()
+    run("%gpu_disconnect --end-kernel -y")
+
+    assert (
+        f"The run {going.name} had not ended on gpu, as far as this computer knows. "
+        f"%gpu_connect gpu, then %finetune --resume {going.name} continues it."
+    ) in capsys.readouterr().out
+    assert going.status == "interrupted"
+    run("%gpu_connect")
+    run("%gpu_restart")
+    assert going.name not in capsys.readouterr().out
+
+
 def test_a_run_that_ended_while_its_agent_was_down_is_fetched_with_its_model(run, small, host_home):
     run("%gpu_connect")
     agent = notebook_kernel.current().client.link.status.agent.agent_pid
@@ -693,14 +749,55 @@ def test_a_run_is_fetched_with_its_model_where_no_kernel_can_be_started_any_more
     whole = (log_there / log.FILE_NAME).read_bytes()
 
     (log_there / log.FILE_NAME).write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
-    with pytest.raises(errors.KernelDied, match="did not start on gpu"):
-        run(f"%attach {going.name}")
+    assert run(f"%attach {going.name}").status == "interrupted"
     (log_there / log.FILE_NAME).write_bytes(whole)
     fetched = run(f"%attach {going.name}")
 
     moved.rename(python)
     assert fetched.status == "stopped"
     assert fetched.model.count_params() > 0
+
+
+def replace_host(host_home, going):
+    """End all kernels of an instance and delete what it knows of them and of a run."""
+    named = (each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"])
+    for each in named:
+        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"]):
+            each.kill()
+    shutil.rmtree(host_home / ".dlm")
+    shutil.rmtree(there(host_home, going))
+
+
+def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
+    run, small, unbroken, host_home
+):
+    run("%gpu_connect")
+    going = begun_by_a_notebook_that_was_killed(LONG, small)
+    # It must not come to its end before.
+    for each in kernels(host_home):
+        each.suspend()
+    known = remote_origin.load(going.path)
+    replace_host(host_home, going)
+
+    for line in ("%attach", "%attach --stop"):
+        remote_origin.save(going.path, known)
+        with pytest.raises(errors.NoSuchRun, match=f"gpu has no run {going.name}") as refused:
+            run(line.replace("%attach", f"%attach {going.name}"))
+        assert f"%runs --delete {going.name}" in refused.value.fix
+    assert not kernels(host_home)  # none was started only to look
+    assert going.status == "interrupted"
+    assert going.name in deletion.plan_deletion([going.name]).question
+
+    remote_origin.save(going.path, known)
+    run("%gpu_connect")
+    with pytest.raises(errors.NoSuchRun, match=f"gpu has no run {going.name}"):
+        run(f"%attach {going.name}")
+    remote_origin.save(going.path, known)
+    assert "interrupted" in repr(run(f"%runs {going.name}"))
+    resumed = run(f"%finetune --resume {going.name}")
+
+    assert resumed.status == "done"
+    assert resumed.history == unbroken.history
 
 
 def test_what_a_run_did_while_its_agent_was_down_is_fetched(run, host_home):
@@ -954,6 +1051,34 @@ def test_a_run_on_a_spot_instance_is_resumed_exactly_on_another_which_it_does_no
     assert re.search(r"gpu stays up after the run: it trained on cheap .*: %aws_stop i-", said)
 
 
+def test_a_terminate_says_first_what_is_lost_and_its_cell_says_what_trains_the_run_again(
+    run, unbroken, host_home, capsys
+):
+    brief = run("%aws_launch t2.micro --name brief -y")
+    shutil.copytree(host_home / "colours", host_home.parent.parent / brief.id / "home" / "colours")
+    run("%gpu_connect brief")
+    run("%%gpu -o pid\nimport os\npid = os.getpid()")
+    going, thread = begun(run, LONG)
+    # It must not come to its end while the terminate is on its way.
+    os.kill(run.shell.user_ns["pid"], signal.SIGSTOP)
+    capsys.readouterr()
+
+    run("%aws_terminate brief -f")
+    thread.join(60)
+
+    said = capsys.readouterr().out
+    assert f"what was not copied of {going.name} is lost with it" in said.partition("brief: ")[0]
+    assert "brief is terminated" in str(run.failed) or "brief is shutting-down" in str(run.failed)
+    assert run.failed.fix == (
+        "On another instance that has its images: %gpu_connect NAME, then %finetune --resume "
+        f"{going.name} trains it again, with the same results: its checkpoint was on that disk."
+    )
+    run("%gpu_connect gpu")
+    resumed = run(f"%finetune --resume {going.name}")
+    run("%aws_get gpu")
+    assert resumed.history == unbroken.history
+
+
 def test_a_run_of_another_computer_keeps_the_instance_up(run, host_home):
     folder = host_home / ".dl_magics" / "runs" / "2026-11-26_of_another"
     folder.mkdir(parents=True)
@@ -1151,20 +1276,34 @@ def test_a_run_that_nobody_watches_is_named_where_a_stop_cuts_it_off_and_is_foun
 
 
 def test_a_run_whose_model_is_on_the_instance_only_is_neither_lost_nor_forgotten(
-    trained, run, started_again, host_home
+    trained, run, started_again, host_home, capsys
 ):
     done, _ = trained
     keep_only(host_home, done)
-    (done.path / "model.keras").unlink()  # as where its copy has failed
+    model = done.path / "model.keras"
+    whole = model.read_bytes()
+    model.unlink()  # as where its copy has failed
 
     with pytest.raises(errors.WrongState, match=f"on its disk only: {done.name}") as refused:
         run(QUICK.replace("colours", "colours --then terminate -f", 1))
     assert f"%attach {done.name}" in refused.value.fix
     assert run("%aws_state") == "running"
+    run(f"%attach {done.name}")
+    assert model.read_bytes() == whole
+    model.write_bytes(whole[:-1])
+    capsys.readouterr()
+    run(f"%attach {done.name}")
+    assert f"model.keras of the run {done.name} was not here, or dam" in capsys.readouterr().out
+    assert model.read_bytes() == whole
 
+    model.unlink()
     run("%aws_stop --when-done")
     assert run("%aws_state") == "stopped"
     assert done.model.count_params() > 0
+    model.unlink()
+    with pytest.raises(errors.WrongState, match=f"model.keras of the run {done.name} is not here"):
+        run(f"%attach {done.name}")
+    model.write_bytes(whole)
 
 
 def keep_only(host_home, *kept):

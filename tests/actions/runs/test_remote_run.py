@@ -9,7 +9,7 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import deletion, remote_run, runs
-from dl_magics.errors import DamagedRun, WrongState
+from dl_magics.errors import DamagedRun, NotTrained, WrongState
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import PhaseStarted, Progressed, RunEnded
 from dl_magics.runs.record import RunRecord
@@ -118,6 +118,21 @@ def test_a_run_of_a_terminated_instance_is_interrupted_and_can_be_deleted(left_a
 
     assert last.status == run.status == "interrupted"
     assert "Delete this run" in deletion.plan_deletion(["night"]).question
+
+
+def test_a_model_that_is_neither_here_nor_on_a_terminated_instance_is_said_to_be_lost(left_alone):
+    _, host = left_alone
+    context.load().session.change_ec2("terminate_instances", InstanceIds=[host.alias])
+    ended = RunEnded(status="done", files={"model.keras": "0" * 64})
+    folder = run_events.write_log(
+        paths.data_folder("runs") / "day", run_events.make_events(ended=ended)
+    )
+    remote_origin.save(folder, replace(run_events.ORIGIN, host=host.to_json()))
+
+    with pytest.raises(NotTrained, match="is not here, or damaged, and gpu is terminated") as lost:
+        remote_run.fetch_missing(RunRecord(folder))
+
+    assert str(folder) in lost.value.fix
 
 
 def test_a_run_that_has_not_ended_is_not_complete_when_its_files_are_fetched(left_alone):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from threading import Thread
 
@@ -12,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dl_magics.actions.runs import runs
+from dl_magics.actions.runs import overview, runs
 from dl_magics.errors import NoSuchRun
 from dl_magics.runs import stop_request
-from dl_magics.runs.events import RunEnded
+from dl_magics.runs.events import RunEnded, stamp_events
 from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.run import Run
@@ -26,7 +28,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from support import run_events
-from dl_magics.runs.events import RunEnded
+from dl_magics.runs.events import RunEnded, stamp_events
 from dl_magics.runs import stop_request
 from dl_magics.runs.log import LogWriter
 
@@ -144,6 +146,46 @@ def test_without_a_name_the_newest_run_is_found(home):
     make_run(home, "2026-11-04_new")
 
     assert runs.find_run().name == "2026-11-04_new"
+
+
+SUNDAY = 1792888200.0  # 2026-10-25 00:30 UTC: 02:30 in Berlin, an hour before it comes again
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+
+
+@pytest.fixture
+def set_time_zone(monkeypatch):
+    def change(zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield change
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("zones", "seconds"),
+    [
+        ((BERLIN, "EST5EDT,M3.2.0,M11.1.0"), 1800),
+        (("JST-9", "HST10"), 1),
+        ((BERLIN, BERLIN), 1800),
+    ],
+    ids=["flight to New York", "over the date line", "hour that comes twice"],
+)
+@pytest.mark.parametrize("skew", [0, -400], ids=["own clock", "slow clock of a host"])
+def test_the_newest_run_is_the_one_that_was_started_last(home, set_time_zone, zones, seconds, skew):
+    names = []
+    for zone, start in zip(zones, (SUNDAY, SUNDAY + seconds), strict=True):
+        set_time_zone(zone)
+        names.append(time.strftime("%Y-%m-%d_%H%M%S_vgg16_dogs", time.localtime(start)))
+        clock = itertools.count(start + skew + 20).__next__
+        events = stamp_events(run_events.make_events(ended=DONE), clock)
+        run_events.write_log(home / "runs" / names[-1], list(events))
+
+    assert names[0] > names[1]
+    assert runs.find_run().name == names[1]
+    assert [folder.name for folder in overview.list_folders(1)] == [names[1]]
+    assert [run.name for run in runs.list_runs()] == names[::-1]
 
 
 def test_a_run_is_found_by_its_name_or_a_part_of_it(home):

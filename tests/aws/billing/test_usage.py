@@ -12,9 +12,10 @@ from dl_magics.store import paths
 DAY = 86_400
 
 
-def session(region: str = "us-east-1", profile: str = "default"):
+def session(region: str = "us-east-1", profile: str = "default", account: str = "1" * 12):
     """The door to AWS, as far as a view of an instance names it."""
-    return SimpleNamespace(region=region, profile=SimpleNamespace(name=profile, config_file=None))
+    named = SimpleNamespace(name=profile, config_file=None)
+    return SimpleNamespace(region=region, profile=named, account_id=account)
 
 
 def view(id_: str = "i-1", at: float = 2e9, **changes) -> Instance:
@@ -59,6 +60,18 @@ def test_the_usage_of_a_place_is_listed_and_that_of_its_profile_everywhere():
     assert ids(everywhere=True) == {"i-1", "i-2"}
 
 
+def test_the_usage_of_an_account_is_listed_whatever_profile_saw_it_and_of_no_other():
+    first, second = "1" * 12, "2" * 12
+    usage.note(session(profile="home"), [view("i-1", owner=first)])
+    usage.note(session(profile="home", account=second), [view("i-2", owner=second)])
+
+    seen = usage.list_usage(session(profile="other name of it"))
+    of_the_second = usage.list_usage(session(profile="home", account=second))
+
+    assert [each.id for each in seen] == ["i-1"]
+    assert [each.id for each in of_the_second] == ["i-2"]
+
+
 def test_old_histories_are_dropped():
     usage.note(session(), [view("i-1", at=1e9, launched_at=1e9)])
 
@@ -68,12 +81,27 @@ def test_old_histories_are_dropped():
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '[{"id": "i-1"}]'])
-def test_a_damaged_file_begins_a_new_history(content):
+def test_a_damaged_file_begins_a_new_history_and_is_kept(content):
     (paths.data_folder() / usage.FILE_NAME).write_text(content)
 
     usage.note(session(), [view()])
 
     assert [each["id"] for each in written()] == ["i-1"]
+    (kept,) = usage.list_damaged()
+    assert kept.read_text() == content
+
+
+def test_one_history_that_cannot_be_read_leaves_the_others_and_new_fields_leave_their_own():
+    usage.note(session(), [view("i-1"), view("i-2"), view("i-3")])
+    first, second, third = written()
+    first["history"][0]["savings_plan"] = second["owner"] = "of a newer version"
+    third["history"] = None
+    (paths.data_folder() / usage.FILE_NAME).write_text(json.dumps([first, second, third]))
+
+    usage.note(session(), [view("i-4")])
+
+    assert [each["id"] for each in written()] == ["i-1", "i-2", "i-4"]
+    assert "i-3" in usage.list_damaged()[0].read_text()
 
 
 def test_a_folder_that_cannot_be_written_changes_nothing(home):

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from dl_magics.actions.aws import context, selection
+from dl_magics.actions.aws import context, instances, selection
 from dl_magics.aws.pricing import known, prices, spot
 from dl_magics.aws.profile import AwsProfile
 from dl_magics.aws.session import AwsSession
@@ -136,3 +136,22 @@ def test_a_spot_instance_costs_the_spot_price_of_its_zone(cloud, run, rent):
     assert began <= date.fromisoformat(listed.price_day) <= date.today()
     assert "/h (spot)" in repr(listing)
     assert listed.dollars_per_hour < 0.526
+
+
+def test_a_spot_price_that_rises_is_asked_for_again_on_the_same_day(
+    cloud_with_hosts, rent, monkeypatch
+):
+    rent("g4dn.xlarge", "cheap", InstanceMarketOptions={"MarketType": "spot"})
+
+    def read():
+        (seen,) = (each for each in instances.list_instances(context.load()) if not each.gone)
+        return seen.type_dollars
+
+    before = read()
+    cloud_with_hosts.inject_fault("spot-price", seconds=600)
+    soon = read()
+    monkeypatch.setattr(prices, "_SPOT_SECONDS", 0.0)
+    later = read()
+
+    assert soon == before
+    assert later > before

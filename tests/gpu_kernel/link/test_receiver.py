@@ -83,9 +83,9 @@ def test_an_entry_that_does_not_follow_is_refused(receiver, received):
 
 
 def test_entries_that_the_agent_no_longer_has_are_an_event(receiver):
-    (skipped,) = take(receiver, welcome(9))
+    (skipped,) = take(receiver, welcome(9, busy="a"))
 
-    assert skipped.message == {"event": "skipped", "after": 5, "to": 9}
+    assert skipped.message == {"event": "skipped", "after": 5, "to": 9, "busy": "a"}
     assert [entry.n for entry in take(receiver, line(10))] == [10]
 
 
@@ -140,6 +140,7 @@ VALID = [
     entry({"event": "kernel_died", "why": "x"}, "agent"),
     entry({"event": "settled", "before": 3}, "agent"),
     entry({"event": "interrupted", "id": "x"}, "agent"),
+    entry({"event": "skipped"}, "agent"),
 ]
 NAMES = sorted(set(re.findall(r"'(\w+)':", str(VALID))))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dl_magics.errors import KernelDied, WrongState
+from dl_magics.errors import KernelDied, OutputLost, WrongState
 from dl_magics.gpu_kernel.requests.pending_request import PendingRequest
 from dl_magics.gpu_kernel.requests.pending_requests import PendingRequests
 from support.messages import asks_for_input, event, printed, reply, sent, status, stream
@@ -135,11 +135,19 @@ def test_a_request_to_a_dead_kernel_is_said_not_to_have_run(asked):
 
 
 def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
-    asked.take(event("kernel_died", why="the instance was stopped", stopped="gpu is stopped."))
+    asked.take(event("kernel_died", why="gpu is stopped", stopped="%aws_start"))
 
     with pytest.raises(WrongState, match=r"The cell was not run\. gpu is stopped\.") as refused:
         next(asked.request)
-    assert refused.value.fix.startswith("%aws_start")
+    assert refused.value.fix == "%aws_start"
+
+
+def test_a_cell_whose_instance_was_terminated_is_not_said_to_start_again_with_it(asked):
+    asked.take(*BEGIN, event("kernel_died", why="gpu is terminated", stopped="%aws_launch"))
+
+    with pytest.raises(KernelDied, match=r"before the cell finished: gpu is terminated\.") as died:
+        list(asked.request)
+    assert died.value.fix == "%aws_launch"
 
 
 def test_a_reply_that_never_comes_is_an_interrupt(asked):
@@ -162,3 +170,26 @@ def test_the_reply_to_an_earlier_request_says_nothing_about_a_later_one(asked):
 
     *_, last = asked.request
     assert last["content"] == {"status": "ok"}
+
+
+def test_a_request_whose_end_the_journal_has_dropped_is_not_waited_for(asked):
+    asked.take(*BEGIN, event("skipped", after=100, to=5000, busy=None))
+
+    with pytest.raises(OutputLost, match="The cell has ended, and its output is not in the journ"):
+        list(asked.request)
+    assert not asked.requests.waits_for("a")
+
+
+@pytest.mark.parametrize("busy", ["a", ""])
+@pytest.mark.parametrize("to", [50, 5000])
+def test_a_request_that_the_kernel_may_run_is_waited_for_after_a_gap(asked, busy, to):
+    asked.take(*BEGIN, event("skipped", after=100, to=to, busy=busy), stream("2", "a"), *END)
+
+    assert printed(asked.request) == "12"
+
+
+def test_a_request_ends_where_the_journal_of_its_host_begins_again(asked):
+    asked.take(*BEGIN, event("skipped", after=100, to=3, busy=None))
+
+    with pytest.raises(KernelDied, match="its host was restarted or replaced"):
+        list(asked.request)

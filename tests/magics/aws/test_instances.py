@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import asyncssh
 import pytest
 
@@ -16,6 +18,22 @@ def test_a_name_with_spaces_is_quoted_as_in_a_shell(cloud, run, rent):
 
     assert run('%aws_get "my gpu box"').name == "my gpu box"
     assert run("%aws_stop 'my gpu box'").name == "my gpu box"
+
+
+@pytest.mark.parametrize("name", ["gpu{opened.append(1)}", "$opened", "my gpu", "-y"])
+def test_advice_that_is_typed_names_the_instance_and_runs_nothing_of_its_name(
+    rent, run, aws_shell, capsys, name
+):
+    aws_shell.user_ns["opened"] = []
+    id_ = rent(name=name)
+    run(f"%aws_get {id_}")
+    (advised,) = re.findall(r"%aws_get .* --guard", capsys.readouterr().out)
+
+    run(f"{advised} --explain")
+
+    assert advised == f"%aws_get {id_} --guard"
+    assert aws_shell.user_ns["opened"] == []
+    assert run(advised.removesuffix(" --guard")).id == id_
 
 
 def test_a_gpu_name_can_replace_the_type(rent, run):

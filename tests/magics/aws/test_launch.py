@@ -79,6 +79,17 @@ def test_a_launch_with_the_name_of_another_type_is_refused(cloud, run):
     assert "--name" in refused.value.fix
 
 
+def test_the_line_that_changes_the_type_of_an_instance_with_spaces_in_its_name_does_so(cloud, run):
+    launched = run("%aws_launch t2.micro --name 'my gpu' -y")
+
+    with pytest.raises(errors.WrongState) as refused:
+        run("%aws_launch t2.large --name 'my gpu' -y")
+
+    advised = refused.value.fix.partition(" changes")[0]
+    assert run(f"{advised} -y").id == launched.id
+    assert run("%aws_get").type == "t2.large"
+
+
 def test_a_launch_requires_imdsv2_and_encrypts_the_disk(cloud, run):
     launched = run("%aws_launch t2.micro --disk 120 -y")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -80,6 +81,25 @@ def test_a_crew_is_stopped_with_a_receipt_of_each_and_nothing_else_is(cloud, run
     assert receipts.dollars == sum(each.dollars for each in receipts.each)
     assert repr(receipts).endswith(f"together ${receipts.dollars:.4f}")
     assert [name for name in ids if ids[name] in explained] == ["crew-1", "crew-2"]
+
+
+def test_the_others_of_a_crew_are_stopped_where_one_cannot_be_and_that_one_is_named(
+    cloud, run, rent, capsys
+):
+    ids = {name: rent(name=name) for name in ("crew-1", "crew-2", "crew-3")}
+    cloud.inject_fault(
+        "stop-protection", times=9, instance=ids["crew-1"], actions=["StopInstances"]
+    )
+
+    with pytest.raises(errors.CloudError, match="crew-1 is NOT stopped: it is running") as refused:
+        run("%aws_stop --crew crew")
+
+    states = {each.name: each.state for each in context.load().ec2.list_instances()}
+    assert states == {"crew-1": "running", "crew-2": "stopped", "crew-3": "stopped"}
+    assert "costs $0.0166/h" in str(refused.value)
+    assert refused.value.fix.endswith(" · %aws_stop crew-1")
+    said = capsys.readouterr().out
+    assert re.findall(r"^(?:  )?(crew-\d): \d+ s", said, re.MULTILINE) == ["crew-2", "crew-3"]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,30 @@ def test_one_that_another_run_uses_stays_up_and_is_named_the_others_are_stopped(
     assert "crew-1 stays up" not in said
 
 
+def test_one_that_aws_refuses_to_stop_after_the_run_stays_up_the_others_are_stopped(
+    crew, uni, capsys
+):
+    endings = plan()
+    uni.inject_fault("stop-protection", times=9, instance=endings[0].id, actions=["StopInstances"])
+
+    with (
+        pytest.raises(errors.CloudError, match="crew-1 is NOT stopped: it is running"),
+        stopping.saying_it_stays_up(endings),
+    ):
+        stopping.end_after(endings, a_run())
+
+    assert [name for name, state in states().items() if state == "running"] == [
+        "crew-1",
+        "crew-old",
+    ]
+    said = capsys.readouterr().out
+    assert "crew-1 stays up: %aws_stop i-" in said
+    assert re.findall(r"^(crew.*): \d+ (?:s|min).*, \$\d", said, re.MULTILINE) == [
+        "crew-2",
+        "crew-3",
+    ]
+
+
 def test_results_that_are_not_here_keep_all_of_them_up(crew, capsys):
     endings = plan(workers=("crew-1", "crew-3"))
 

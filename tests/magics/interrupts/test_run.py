@@ -40,13 +40,13 @@ def shown(error):
     return " ".join("\n".join(error._render_traceback_()).split())
 
 
-def test_a_run_on_a_host_that_was_interrupted_twice_is_asked_to_stop(home):
+def test_a_run_whose_host_does_not_receive_the_stop_is_not_said_to_end(home):
     going = write_run(home, origin=ORIGIN)
 
     said = shown(explain_training(going))
 
-    assert f"The run {NAME} was asked to stop: it ends at its next batch on gpu." in said
-    assert f"%attach {NAME} shows its end" in said
+    assert f"The run {NAME} goes on: gpu has not received the request to stop it." in said
+    assert f"%attach {NAME} --stop sends it again, until it arrives." in said
     assert stop_request.is_stop_requested(going.path)
 
 

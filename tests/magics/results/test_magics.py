@@ -13,6 +13,7 @@ from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
 from support import run_events, tiny_keras
 from support.backbones import small_model
+from support.limits.disk import mount_small_disk
 
 LINES = ["%confusion", "%most_confused", "%top_losses 2"]
 
@@ -55,6 +56,25 @@ def test_predict_needs_no_labels_and_writes_csv(magic, evaluated, tmp_path, caps
         magic("%predict mixed --csv out.csv")
     magic("%predict mixed/red-1.png --csv out.csv --force")
     assert "Wrote 1 prediction" in capsys.readouterr().out
+
+
+def test_predictions_that_cannot_be_written_are_returned(magic, evaluated, tmp_path, capsys):
+    with mount_small_disk(tmp_path / "disk", size="64k") as disk:
+        disk.fill()
+        predictions = magic(f"%predict {evaluated}/photos/test/red --csv disk/out.csv")
+        said = capsys.readouterr().out
+        left = [file.name for file in disk.folder.iterdir()]
+        disk.make_read_only()
+        with pytest.raises(errors.BadSetting) as refused:
+            magic(f"%predict {evaluated}/photos/test/red --csv disk/out.csv")
+    read_only = str(refused.value)
+
+    assert len(predictions) > 1
+    assert "disk/out.csv was not written: No space left on device." in said
+    assert "They are the result of this cell: predictions.all.to_csv(FILE)" in said
+    assert left == ["filler"]
+    assert read_only == "disk/out.csv was not written: Read-only file system."
+    assert refused.value.fix == "Name a file in another folder."
 
 
 @pytest.mark.parametrize("line", [*LINES, "%predict photos"])

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import shutil
 import zipfile
-from contextlib import chdir
+from contextlib import ExitStack, chdir
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +93,61 @@ def test_a_running_run_is_not_deleted(shell, home, capsys):
         "  Stop it first: %attach 2026-11-03_dogs --stop",
     ]
     assert runs_in(home) == [folder]
+
+
+def test_a_run_that_is_resumed_while_the_question_waits_is_not_deleted(
+    shell, home, two, capsys, monkeypatch
+):
+    with ExitStack() as another_notebook:
+
+        def answer(question):
+            another_notebook.enter_context(LogWriter(home / "runs" / "2026-11-03_dogs"))
+            return "yes"
+
+        monkeypatch.setattr("builtins.input", answer)
+        shown = refused(shell, capsys, "%runs --delete 2026-11-04_cats 2026-11-03_dogs")
+
+    assert shown[0].startswith(
+        "WrongState: The run 2026-11-03_dogs is running. Deleted: 2026-11-04"
+    )
+    assert shown[1:] == ["  Stop it first: %attach 2026-11-03_dogs --stop"]
+    assert [folder.name for folder in runs_in(home)] == ["2026-11-03_dogs"]
+
+
+def test_a_run_that_lies_elsewhere_by_a_link_is_not_deleted(shell, home, two, tmp_path, capsys):
+    elsewhere = (home / "runs" / "2026-11-03_dogs").rename(tmp_path / "elsewhere")
+    link = home / "runs" / "2026-11-03_dogs"
+    link.symlink_to(elsewhere)
+
+    shown = refused(shell, capsys, "%runs --delete 2026-11-03_dogs -y")
+
+    assert shown == [
+        f"CannotChange: The folder of the run 2026-11-03_dogs is a symbolic link to {elsewhere}; "
+        "it is not deleted.",
+        f"  Remove the link, which leaves that folder as it is: !rm {link}",
+    ]
+    assert (link / "events.jsonl").exists()
+
+
+def test_a_run_that_cannot_be_deleted_is_named_with_those_that_were_deleted(
+    shell, home, two, capsys, monkeypatch
+):
+    run = home / "runs" / "2026-11-03_dogs"
+
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda path: (refuse if Path(path) == run else rmtree)(path)
+    )
+    shown = refused(shell, capsys, "%runs --delete 2026-11-04_cats 2026-11-03_dogs -y")
+
+    assert shown[1].startswith(
+        f"CannotChange: The run 2026-11-03_dogs was not deleted completely: {run}: Permission "
+        "denied. Deleted: 2026-11-04_cats ("
+    )
+    assert shown[2:] == [f"  Check the permissions, then delete what is left: !rm -r {run}"]
 
 
 def test_runs_without_runs_says_how_to_create_one(shell, capsys):

@@ -1,4 +1,4 @@
 """Modules that are covered by a test of another name.
 
-curves, results, use: tests/runs/report/test_page.py
+curves, results: tests/runs/report/test_page.py
 """

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dl_magics.actions.aws import context, instances
+from dl_magics.errors import NoSuchInstance
 from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import LogWriter
@@ -49,7 +50,7 @@ def test_an_evening_from_the_launch_to_the_end(server, cloud):
 
         stopped = server.fetch("POST", f"instances/{id_}/stop")
         assert (stopped.status, stopped.body["verb"]) == (202, "stop")
-        assert stopped.body["cell"] == "%aws_stop gpu"
+        assert stopped.body["cell"] == f"%aws_stop {id_}  # gpu"
         events.wait_for("instances", is_state(id_, "stopped"))
         receipt = next(
             (each for each in events.seen if each["schema_id"] == "urn:dl-magics:notice:1"), None
@@ -88,7 +89,7 @@ def test_nothing_is_started_whose_question_was_not_confirmed(server, cloud, rent
         asked = server.fetch("POST", f"instances/{id_}/start", confirmed)
         assert (asked.status, asked.body["error"]) == (409, "NotConfirmed")
         assert "$0.0" in asked.body["question"]
-        assert asked.body["cell"] == "%aws_start gpu"
+        assert asked.body["cell"] == f"%aws_start {id_}  # gpu"
     assert server.get(f"instances/{id_}")["state"] == "stopped"
     assert server.get("instances?fresh=true")["actions"] == []
 
@@ -115,6 +116,28 @@ def test_an_instance_on_which_the_server_works_is_left_alone(server, cloud, rent
     until(lambda: server.get("instances?fresh=true")["actions"] == [])
 
 
+def test_a_recorded_cell_leaves_the_instance_of_this_name_in_another_region_alone(
+    server, cloud, rent, run
+):
+    run("%aws_region us-west-2")
+    shown = rent()
+    run("%aws_region us-east-1")
+    here = rent()
+    server.fetch("PUT", "place", {"profile": "practice", "region": "us-west-2"})
+    (there,) = server.get("instances?fresh=true")["instances"]
+    stop = there["cells"]["stop"]
+
+    with pytest.raises(NoSuchInstance, match="is not in us-east-1 but in us-west-2"):
+        run(stop)
+
+    assert context.load().ec2.describe_instance(here).state == "running"
+    assert server.get("place")["cell"] == "%practice on\n%aws_region us-west-2"
+    run("%aws_region us-west-2")
+    run(stop)
+    assert context.load().ec2.describe_instance(shown).state == "stopped"
+    run(f"%aws_terminate {shown} -f")
+
+
 def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     body = {"type": "g4dn.xlarge", "name": "cheap", "spot": {"max_price": 0.3}}
 
@@ -133,20 +156,28 @@ def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     assert "is lower than the spot price" in too_low.body["message"]
 
 
-def test_a_resize_and_a_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
+def test_stop_resize_and_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
     id_ = rent()
     folder = paths.data_folder("runs") / "2026-11-27_night"
     run_events.write_log(folder, run_events.make_events())
     there = {**run_events.ORIGIN.host, "alias": id_}
     remote_origin.save(folder, replace(run_events.ORIGIN, host=there, is_complete=False))
 
+    stop = server.fetch("POST", f"instances/{id_}/stop")
     resize = server.fetch("POST", f"instances/{id_}/resize", {"type": "t2.small"})
     terminate = server.fetch("POST", f"instances/{id_}/terminate", {})
 
+    assert stop.body["question"].endswith(
+        ": it interrupts 2026-11-27_night, which can be resumed from its last checkpoint"
+    )
     assert resize.body["question"].endswith(
         "\n  warning  it interrupts the run 2026-11-27_night, which can be resumed"
     )
-    assert terminate.body["question"].endswith("disk is deleted; it interrupts 2026-11-27_night")
+    assert terminate.body["question"].endswith(
+        "disk is deleted; what was not copied of 2026-11-27_night is lost with it, checkpoints "
+        "too. First %attach 2026-11-27_night --stop keeps its best weights"
+    )
+    assert server.confirm(f"instances/{id_}/stop").status == 202
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "resize", "terminate"])

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from dl_magics.actions.keras import settings
+
 
 @pytest.fixture
 def keras_json(server):
@@ -25,10 +27,27 @@ def test_a_setting_is_changed_and_the_change_undone(server, keras_json):
     rows = {row["name"]: row["value"] for row in server.get("keras-settings")["rows"]}
     assert (rows["floatx"], rows["device"]) == ("float64", "gpu")
 
-    undone = server.fetch("POST", "keras-settings/undo")
+    assert changed.body["undo"].startswith(f"Undo in {keras_json}:\n  floatx: float64 → float32\n")
+    undone = server.fetch("POST", "keras-settings/undo", {"confirmed": changed.body["undo"]})
 
     assert undone.status == 200
     assert json.loads(keras_json.read_text())["floatx"] == "float32"
+
+
+def test_what_a_notebook_has_changed_meanwhile_is_not_undone_unseen(
+    server, keras_json, monkeypatch
+):
+    monkeypatch.setenv("KERAS_HOME", str(keras_json.parent))
+    shown = server.fetch("PUT", "keras-settings", {"floatx": "float64"}).body["undo"]
+    settings.write_settings({"epsilon": 1e-5}, "local")
+
+    refused = server.fetch("POST", "keras-settings/undo", {"confirmed": shown})
+
+    assert (refused.status, refused.body["error"]) == (409, "NotConfirmed")
+    assert refused.body["question"].endswith("epsilon: 1e-05 → not set")
+    assert json.loads(keras_json.read_text())["epsilon"] == 1e-5
+    server.confirm("keras-settings/undo")
+    assert "epsilon" not in json.loads(keras_json.read_text())
 
 
 def test_an_undo_without_a_change_is_a_conflict(server):

@@ -130,6 +130,43 @@ def test_an_idle_instance_is_stopped_only_where_nothing_can_work_on_it(
     assert [each for each in said if each != "instance-stopped"] == kinds
 
 
+def test_an_instance_is_stopped_in_the_place_of_its_guard_after_reads_of_aws_that_failed(
+    selected_account, run_guarded, published, clock, aws_clock
+):
+    monitor = InstanceMonitor(published, clock)
+    guards = GuardMonitor(published, monitor, logging.getLogger("dl_magics"))
+    id_ = run_guarded(idle_seconds=None, max_seconds=3600.0)
+    selected_account.inject_fault("expired-token", times=99)
+    before = len(selected_account.calls)
+    for _ in range(60):
+        assert guards.step()
+        clock.now += 1.0
+    tried = selected_account.calls[before:]
+
+    selected_account.clear_faults()
+    clock.now += 60.0
+    guards.step()
+
+    assert read_state(selected_account, id_) == "stopped"
+    # After 0, 1, 3, 7, 15 seconds, then each 15 seconds.
+    assert len(tried) == 5 + 2
+
+
+@pytest.mark.parametrize("name", ["my gpu", "gpu{1/0}"])
+def test_what_a_notice_says_to_type_names_the_instance_by_its_id(
+    selected_account, run_guarded, guards, published, name
+):
+    id_ = run_guarded(idle_seconds=None, max_seconds=3600.0)
+    tag = {"Key": "Name", "Value": name}
+    selected_account.client().create_tags(Resources=[id_], Tags=[tag])
+
+    guards.step()
+
+    (notice,) = published.of("notice")
+    assert notice["message"].startswith(f"{name} was stopped by this server")
+    assert notice["fix"].startswith(f"%aws_safety {id_} shows why")
+
+
 def test_an_instance_that_nobody_guards_is_left_alone(
     selected_account, run_instance, guards, published
 ):

@@ -5,9 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dl_magics.data.folders import find_images
+from dl_magics.runs.paths import RunPaths
 from dl_magics.training.checks import data_requests, label_check
+from dl_magics.training.engine import pipeline
 from dl_magics.training.engine.feature_store import FeatureStore
+from support import run_events, tiny_keras
+from support.backbones import small_model
 from support.images import write_photos
 
 LENGTH = 32
@@ -103,6 +109,35 @@ def test_without_features_the_report_says_how_to_get_them(pets):
 
     assert items == []
     assert "%%finetune PATH computes them" in note
+
+
+@pytest.fixture
+def plates(tmp_path):
+    """A run on grayscale of 16 bits without valid/, whose brightest image it did not train on."""
+    folder, random = tmp_path / "plates", np.random.default_rng(0)
+
+    def write(path, level):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = random.normal(level, 50, (40, 40)).clip(1, 60_000).astype(np.uint16)
+        Image.fromarray(values).save(path)
+
+    for name, level in (("dark", 300), ("light", 3000)):
+        for n in range(10):
+            write(folder / name / f"{n}.png", level)
+    write(find_images(folder).valid[-1].path, 9000)
+    small_model.save_beside(folder)
+    paths = RunPaths(tmp_path / "runs/run", tmp_path / "features", tmp_path / "weights")
+    paths.run.mkdir(parents=True)
+    run_events.write_log(paths.run, list(pipeline.run(tiny_keras.recipe(folder), paths)))
+    return folder
+
+
+def test_the_labels_of_grayscale_of_16_bits_are_checked_by_the_range_of_the_run(plates):
+    assert doubtful(plates)[1] == ""
+
+    shutil.move(plates / "light/1.png", plates / "dark/wrong.png")
+
+    assert doubtful(plates) == ([("dark/wrong.png", "labelled dark, looks like light")], "")
 
 
 def test_a_damaged_description_of_a_store_is_passed_over(pets):

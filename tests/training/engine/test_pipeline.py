@@ -204,6 +204,26 @@ def test_another_seed_gives_other_numbers(data, tmp_path):
     assert first.digests != second.digests
 
 
+def test_a_network_whose_features_are_not_finite_ends_the_run_in_two_lines(tmp_path):
+    import keras
+
+    data = tiny_keras.photos(tmp_path / "photos", n=6)
+    file = small_model.find_beside(small_model.save_beside(data))
+    model = keras.saving.load_model(file)
+    model.set_weights([1e30 * each for each in model.get_weights()])
+    model.save(file)
+
+    events, raised = failed(data, tmp_path)
+
+    assert isinstance(raised, TrainingFailed)
+    assert str(raised) == (
+        "The network gives values that are not finite for 8 images of a batch of 8."
+    )
+    assert "mixed_precision = False" in raised.fix
+    assert events[-1].status == "failed"
+    assert not list(tmp_path.rglob("*.block"))
+
+
 def test_only_features_of_new_images_are_computed(tmp_path):
     data = tiny_keras.photos(tmp_path / "photos", n=6)
     stopped_at(data, tmp_path, DataChecked)

@@ -14,6 +14,7 @@ from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.training.engine import networks
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
+from support.backbones import small_model
 
 
 @pytest.fixture
@@ -116,6 +117,27 @@ def test_it_says_that_as_many_other_images_are_there(moved):
 
     assert evaluation.note.startswith("The validation images are not those of the run")
     assert len(evaluation.photos) == 12
+
+
+def test_a_validation_image_that_is_cut_short_is_not_another_image(tmp_path):
+    data = small_model.save_beside(tiny_keras.photos(tmp_path / "photos"))
+    for name in ("blue", "red"):
+        (data / "train" / name).parent.mkdir(exist_ok=True)
+        (data / name).rename(data / "train" / name)
+        for seed in (20, 21):
+            short = tiny_keras.photo(data / "valid" / name / f"{seed}.png", name, seed)
+    short.write_bytes(short.read_bytes()[:2000])
+    run_events.write_log(tmp_path / "run", tiny_keras.train(data, tmp_path))
+    run = Run(tmp_path / "run")
+
+    for _ in range(2):  # computed, then as it was written
+        evaluation = run.evaluate("valid")
+        assert len(evaluation.photos) == 3
+        assert list(evaluation.skipped) == ["valid/red/21.png"]
+        assert evaluation.note == ""
+
+    tiny_keras.photo(short, "red", 99)
+    assert run.evaluate("valid").note.startswith("The validation images are not those of the run")
 
 
 def test_an_unknown_part_is_refused(run):

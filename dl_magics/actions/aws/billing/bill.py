@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from dl_magics.actions.aws import instances, regions
 from dl_magics.actions.aws.billing import run_costs
@@ -53,6 +54,7 @@ class Bill:
     each: tuple[InstanceBill, ...]
     runs: tuple[RunCost, ...] = ()
     unread: tuple[str, ...] = ()
+    damaged: tuple[Path, ...] = ()
 
     @property
     def dollars(self) -> Decimal | None:
@@ -97,6 +99,10 @@ class Bill:
             *([f"Seen: {', '.join(since)}."] if since else []),
             *unseen,
             *(f"{each.name}: {each.seen_last}." for each in self.each if each.seen_last),
+            *(
+                f"Not included: what is in {each}, which could not be read."
+                for each in self.damaged
+            ),
             _NOT_INCLUDED,
         ]
 
@@ -149,6 +155,7 @@ def make_bill(context: Context, *, everywhere: bool = False, begin: int | None =
         tuple(rows),
         tuple(run_costs.list_costs({each.id for each in rows}, begin)),
         listed.unread,
+        tuple(usage.list_damaged()),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dl_magics.core import money
 from dl_magics.errors import DamagedRun
 from dl_magics.runs import log
+from dl_magics.runs.paths import list_newest_first
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.store import paths
@@ -37,9 +38,8 @@ class RunCost:
 
 def list_costs(instance_ids: Collection[str], begin: float) -> Iterator[RunCost]:
     """Yield the cost of each run on these instances that ended after `begin`, newest first."""
-    for folder in sorted(paths.data_folder("runs").iterdir(), reverse=True):
-        written = folder / log.FILE_NAME
-        if not written.is_file() or written.stat().st_mtime < begin:
+    for folder in list_newest_first(paths.data_folder("runs")):
+        if (folder / log.FILE_NAME).stat().st_mtime < begin:
             continue
         # %runs lists what cannot be read.
         with suppress(DamagedRun):

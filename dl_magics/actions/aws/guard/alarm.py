@@ -6,6 +6,7 @@ knows more, and the guard uses the CPU from time to time while the GPU alone wor
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from dl_magics.actions.aws.context import Context
@@ -69,15 +70,29 @@ def arm_alarm(
         if planned is None:
             _delete(context, instance.id)
             return ""
-        name = cloudwatch.alarm_name(instance.id)
-        if not is_recorded(instance.id):
+        name, before = cloudwatch.alarm_name(instance.id), _read_last_entry(instance.id)
+        if before in ("", "deleted"):
             context.record("creating", KIND, id=name)
         cloudwatch.put_alarm(
             context.session, instance.id, seconds=planned.seconds, percent=planned.percent
         )
+        if before != "created":
+            context.record("created", KIND, id=name)
     except DLMagicsError as error:
         return f"No CloudWatch alarm will stop it if its guard fails: {error}\n  {error.fix}"
     return ""
+
+
+def ensure_alarm(context: Context, instance: Instance) -> str:
+    """Create the alarm of an instance that was given a guard, unless that was done.
+
+    A launch that was interrupted may have created none. Returns what `arm_alarm` does.
+    """
+    record = records.read_record(instance.id)
+    if not record or _read_last_entry(instance.id) == "created":
+        return ""
+    kept = max(0.0, record.kept_until - time.time())
+    return arm_alarm(context, instance, record.idle_seconds, kept)
 
 
 def renew_alarm(context: Context, instance: Instance) -> str:
@@ -100,13 +115,7 @@ def remove_alarm(context: Context, instance_id: str) -> str:
 
 def is_recorded(instance_id: str) -> bool:
     """Return whether this computer has created an alarm for an instance, and not deleted it."""
-    name = cloudwatch.alarm_name(instance_id)
-    did = [
-        entry.get("did")
-        for entry in ledger.read_entries()
-        if entry.get("what") == KIND and entry.get("id") == name
-    ]
-    return bool(did) and did[-1] != "deleted"
+    return _read_last_entry(instance_id) not in ("", "deleted")
 
 
 def describe_price(region: str | None) -> str:
@@ -114,6 +123,17 @@ def describe_price(region: str | None) -> str:
     price = table.alarm_price(region)
     dollars = money.format_per_month(price.dollars if price else None)
     return f"{money.add_day(dollars, price.day if price else '')} beyond ten alarms"
+
+
+def _read_last_entry(instance_id: str) -> str:
+    """Return what the ledger says last of an alarm: creating, created or deleted; "" for none."""
+    name = cloudwatch.alarm_name(instance_id)
+    did = [
+        str(entry.get("did"))
+        for entry in ledger.read_entries()
+        if entry.get("what") == KIND and entry.get("id") == name
+    ]
+    return did[-1] if did else ""
 
 
 def _delete(context: Context, instance_id: str) -> None:

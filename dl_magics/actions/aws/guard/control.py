@@ -11,6 +11,7 @@ from dl_magics.actions.aws.guard import alarm, records
 from dl_magics.actions.aws.guard.limits import GuardLimits
 from dl_magics.aws.spot import requests
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import NotConfirmed, WrongState
 from dl_magics.guard import client
 from dl_magics.guard.status import GuardStatus
@@ -118,7 +119,7 @@ def _change(context: Context, instance: Instance, changes: dict[str, float | Non
     if status is None:
         raise WrongState(
             f"{instance.name} has no guard: it does not stop automatically.",
-            fix=f"%aws_get {instance.name} --guard installs it.",
+            fix=f"%aws_get {quote_name(instance.name, instance.id)} --guard installs it.",
         )
     records.note_status(instance.id, status)
     # The Jupyter server then asks the guard at once.

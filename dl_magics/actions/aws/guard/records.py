@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dl_magics.actions.aws.guard.limits import GuardLimits
+from dl_magics.core.known_fields import keep_known_fields
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.service.decision import ACTIVE, IDLE
 from dl_magics.guard.status import GuardStatus
-from dl_magics.store import atomic, lock, paths
+from dl_magics.store import atomic, lock, parsed_file, paths
 from dl_magics.store.parsed_file import ParsedFile
 
 FILE_NAME = "guards.json"
@@ -87,7 +88,7 @@ def read_record(instance_id: str) -> GuardRecord | None:
 
 def read_records() -> Mapping[str, GuardRecord]:
     """Return what is known of all guards, by the id of the instance."""
-    return _file.read(paths.data_folder() / FILE_NAME) or {}
+    return _read_file()[0]
 
 
 def _find_last_work(status: GuardStatus, now: float) -> float:
@@ -104,9 +105,12 @@ def _change(instance_id: str, record: GuardRecord | None) -> None:
     # A folder that cannot be written must never fail a launch or a stop.
     with suppress(DLMagicsError, OSError), lock.hold("guards"):
         oldest = time.time() - _KEPT_DAYS * 86_400
+        before, is_whole = _read_file()
+        if not is_whole:
+            parsed_file.copy_aside(paths.data_folder() / FILE_NAME)
         others = {
             id_: each
-            for id_, each in read_records().items()
+            for id_, each in before.items()
             if id_ != instance_id and each.heard_at > oldest
         }
         kept = {**others, instance_id: record} if record else others
@@ -114,16 +118,26 @@ def _change(instance_id: str, record: GuardRecord | None) -> None:
         atomic.replace(paths.data_folder() / FILE_NAME, text)
 
 
-def _parse(content: bytes) -> dict[str, GuardRecord]:
-    """Return the content of the file; a damaged one begins with no records."""
+def _read_file() -> tuple[dict[str, GuardRecord], bool]:
+    """Return what can be read of the file, and whether that is all of it."""
+    return _file.read(paths.data_folder() / FILE_NAME) or ({}, True)
+
+
+def _parse(content: bytes) -> tuple[dict[str, GuardRecord], bool]:
+    found, is_whole = {}, True
     try:
-        return {id_: _make(values) for id_, values in json.loads(content).items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}
+        for id_, values in json.loads(content).items():
+            try:
+                found[id_] = _make(values)
+            except (TypeError, AttributeError):
+                is_whole = False
+    except (ValueError, AttributeError):
+        is_whole = False
+    return found, is_whole
 
 
 def _make(values: dict[str, Any]) -> GuardRecord:
-    record = GuardRecord(**values)
+    record = GuardRecord(**keep_known_fields(GuardRecord, values))
     numbers = [each for each in asdict(record).values() if each is not None]
     if not all(isinstance(each, (int, float)) for each in numbers):
         raise TypeError(f"{FILE_NAME} has other values than numbers")

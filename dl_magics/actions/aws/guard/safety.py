@@ -13,14 +13,13 @@ from dl_magics.aws.monitoring import cloudwatch
 from dl_magics.aws.monitoring.cloudwatch import StopAlarm
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError
 from dl_magics.guard.status import GuardStatus
 
 GUARD, SYSTEM, BEHAVIOR, ALARM = "guard", "shutdown", "stop or delete", "alarm"
 SETTINGS, SPOT, SERVER = "settings", "spot notice", "server"
 NOTICES = ("spot-rebalance", "spot-stop", "spot-terminate")
-_INSTALL = "%aws_get {} --guard installs it."
-_ARM = "%idle_timeout 30 {} creates it."
 _AVERAGED_SECONDS = 300.0
 
 
@@ -75,25 +74,28 @@ def _check_hands(context: Context, instance: Instance) -> Iterator[CheckLine]:
 
 def _check_guard(instance: Instance, status: GuardStatus | None) -> CheckLine:
     if status is None:
-        return CheckLine("✗", GUARD, "is not installed", _INSTALL.format(instance.name))
+        return CheckLine("✗", GUARD, "is not installed", _describe_install(instance))
     if not status.armed:
         age = "never" if status.age is None else f"{_words(status.age)} ago"
         found = f"is not running; it last looked {age}"
-        return CheckLine("✗", GUARD, found, _INSTALL.format(instance.name))
+        return CheckLine("✗", GUARD, found, _describe_install(instance))
     if status.seconds_left is None:
-        fix = f"%idle_timeout 30 {instance.name} turns it on."
+        fix = f"%idle_timeout 30 {quote_name(instance.name, instance.id)} turns it on."
         return CheckLine("!", GUARD, describe_stop(status), fix)
     again = "; systemd restarts it" if status.restarted_by else ""
     return CheckLine("✓", GUARD, f"{describe_stop(status)}{again}")
+
+
+def _describe_install(instance: Instance) -> str:
+    return f"%aws_get {quote_name(instance.name, instance.id)} --guard installs it."
 
 
 def _check_settings(instance: Instance, status: GuardStatus) -> Iterator[CheckLine]:
     """Yield that the file of the settings is damaged, if it is."""
     if status.settings_damaged:
         found = "of the guard cannot be read: it uses those that it read last"
-        yield CheckLine(
-            "!", SETTINGS, found, f"%aws_get {instance.name} --guard writes them again."
-        )
+        typed = quote_name(instance.name, instance.id)
+        yield CheckLine("!", SETTINGS, found, f"%aws_get {typed} --guard writes them again.")
 
 
 def _check_notice(status: GuardStatus) -> Iterator[CheckLine]:
@@ -126,7 +128,8 @@ def _check_alarm(context: Context, instance: Instance) -> CheckLine:
         return CheckLine("!", ALARM, f"could not be read: {error}", error.fix)
     if found is None or not found.stops:
         what = "is not created" if found is None else "was changed: it stops nothing"
-        return CheckLine("!", ALARM, f"of CloudWatch {what}", _ARM.format(instance.name))
+        fix = f"%idle_timeout 30 {quote_name(instance.name, instance.id)} creates it."
+        return CheckLine("!", ALARM, f"of CloudWatch {what}", fix)
     return CheckLine("✓", ALARM, _describe_alarm(context, instance, found))
 
 

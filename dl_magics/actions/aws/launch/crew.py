@@ -15,6 +15,7 @@ from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, Instances
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadSetting, DLMagicsError
 from dl_magics.store import lock, state
 
@@ -76,7 +77,7 @@ def plan_crew(
     if not 2 <= count <= MOST:
         raise BadSetting(
             f"--count {count}: a crew has 2 to {MOST} instances.",
-            fix=f"%aws_launch {type_} --count 4 --name {name}",
+            fix=f"%aws_launch {type_} --count 4 --name {quote_name(name)}",
         )
     names = [f"{name}-{number}" for number in range(1, count + 1)]
     repeated = _settle_pending(
@@ -138,7 +139,7 @@ def launch_crew(context: Context, planned: CrewPlan) -> Iterator[Instance]:
                 launch.select_launched(context, instance)
         except DLMagicsError as error:
             raise _say_what_is_kept(error, launched, planned) from error
-        note = "" if found else alarm.arm_alarm(context, instance, each.limits.idle_seconds)
+        note = alarm.ensure_alarm(context, instance)
         launched.append(instance)
         yield instances.add_price(context, replace(instance, note=note))
     access.connect_members(context, [*planned.there, *launched])
@@ -183,5 +184,5 @@ def _say_what_is_kept(
         f"{error} {len(launched)} of {len(planned.plans)} were launched before, and cost money: "
         f"{named}. The launch ended at {failed}.",
         fix=f"{error.fix} · the same line launches the others · %aws_terminate "
-        f"{launched[0].name} -f gives one back.",
+        f"{quote_name(launched[0].name, launched[0].id)} -f gives one back.",
     )

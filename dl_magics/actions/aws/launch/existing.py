@@ -19,6 +19,7 @@ from dl_magics.aws.spot import requests
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.store import logins
 
@@ -46,12 +47,12 @@ def check_options(
     unset = list(_find_unset(options.limits, known, dollars))
     if different := dict(_find_differences(context, instance, options, spot)):
         refused, typed = [*different, *unset], [*different, *options.limits.words]
-        name, type_ = shlex.quote(instance.name), instance.type
+        name, type_ = instance.name, instance.type
         raise WrongState(
             f"An instance named '{instance.name}' already exists, {', '.join(different.values())}: "
             f"{instance.state}. Not applied: {', '.join(refused)}.",
             fix=f"%aws_launch {type_} {' '.join(typed)} --name OTHER launches one · "
-            f"%aws_launch {type_} --name {name} uses {name} as it is.",
+            f"%aws_launch {type_} --name {quote_name(name)} uses {name} as it is.",
         )
     if unset and not instance.costs_money:
         raise WrongState(
@@ -194,7 +195,7 @@ def _is_same(wanted: float | None, known: float | None) -> bool:
 
 def _describe_start(instance: Instance, unset: list[str]) -> str:
     """Return the lines that start an instance and set these limits."""
-    name = shlex.quote(instance.name)
+    name = quote_name(instance.name, instance.id)
     ends = [word for word in unset if not word.startswith(_IDLE)]
     idle = [word.removeprefix(_IDLE).strip() for word in unset if word.startswith(_IDLE)]
     start = " ".join(["%aws_start", name, *ends])

@@ -52,7 +52,7 @@ class LaunchFiles:
         settings = json.dumps(asdict(make_guard_settings(plan)))
         guard = shlex.join([sys.executable, "-m", program.COMMAND, settings])
         compress = shlex.join([sys.executable, "-I", "-c", _GZIP])
-        return cls(_login_file(), str(known_hosts.path()), guard, compress)
+        return cls(str(keys.key_file(access.LOGIN_KEY)), str(known_hosts.path()), guard, compress)
 
 
 def launch_script(
@@ -139,8 +139,9 @@ def _wait_steps(context: Context, plan: LaunchPlan, variable: str) -> list[str]:
         type=plan.type,
         user=plan.image.user,
     )
+    login_key = str(keys.key_file(access.LOGIN_KEY))
     login = steps.login_steps(
-        context, instance, id_, pinned=True, temporary=True, identity=_login_file()
+        context, instance, id_, pinned=True, temporary=True, identity=login_key
     )
     return [steps.wait_step("running", id_), *login]
 
@@ -148,17 +149,15 @@ def _wait_steps(context: Context, plan: LaunchPlan, variable: str) -> list[str]:
 def _alarm_steps(context: Context, plan: LaunchPlan, id_: str) -> list[str]:
     if plan.limits.idle_seconds is None:
         return []
-    recorded = _record_step(context, "creating", KIND, id=cloudwatch.alarm_name(id_))
-    return [recorded, *alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)]
+    name = cloudwatch.alarm_name(id_)
+    put = alarm.put_steps(context, id_, plan.type, plan.limits.idle_seconds)
+    entries = [_record_step(context, did, KIND, id=name) for did in ("creating", "created")]
+    return [entries[0], *put, entries[1]]
 
 
 def pin_step(id_: str, public: str, known: str) -> str:
     """Return the step that pins the host key of the user data in a file of known hosts."""
     return f'echo "{id_} {public} {known_hosts.TEMPORARY}" >> {join(known)}'
-
-
-def _login_file() -> str:
-    return str(keys.key_file(access.LOGIN_KEY))
 
 
 def make_key_step(files: LaunchFiles) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.launch import pending
 from dl_magics.actions.aws.launch.plan import LaunchPlan
 from dl_magics.core import money
+from dl_magics.core.typed_name import quote_name
 from dl_magics.store import ledger, lock
 
 
@@ -47,7 +47,11 @@ def describe_launch(
         f"{each.name} may have been launched, and costs {_format_price([each])} then"
         for each in doubtful
     ]
-    stops = f"--crew {shlex.quote(crew)} stops them" if crew else f"{_quote(plans[0])} stops it"
+    if crew:
+        stops = f"--crew {quote_name(crew)} stops them"
+    else:
+        name = plans[0].name
+        stops = f"{quote_name(name, created.get(name, ''))} stops it"
     shows = "%aws_list shows it · " if doubtful else ""
     return f"{'; '.join(parts)}.", f"{shows}%aws_stop {stops} · the same line goes on"
 
@@ -83,7 +87,3 @@ def _format_price(plans: Sequence[LaunchPlan]) -> str:
     return (
         "money (price unknown)" if len(known) < len(prices) else money.format_per_hour(sum(known))
     )
-
-
-def _quote(plan: LaunchPlan) -> str:
-    return shlex.quote(plan.name)

@@ -15,6 +15,7 @@ from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import instance_types, launch, quotas
 from dl_magics.aws.network import security_group, subnets
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DLMagicsError, NoAnswer, NoCapacity, QuotaReached, WrongState
 from dl_magics.guard import program
 from dl_magics.guard.service.settings import Settings
@@ -55,7 +56,8 @@ def find_existing(
     if ours[0].type != type_:
         raise WrongState(
             f"An instance named '{name}' already exists: {ours[0].type}, {ours[0].state}.",
-            fix=f"%aws_resize {type_} {name} changes its type · %aws_launch {type_} --name OTHER",
+            fix=f"%aws_resize {type_} {quote_name(name, ours[0].id)} changes its type · "
+            f"%aws_launch {type_} --name OTHER",
         )
     if spot and not ours[0].spot:
         raise WrongState(
@@ -70,8 +72,10 @@ def find_existing(
 def resume_launch(context: Context, instance: Instance) -> Iterator[Instance]:
     """Select an existing instance and wait until SSH answers; a stopped one stays stopped."""
     select_launched(context, instance)
-    yield instance if instance.costs_money else replace(instance, note=_START)
-    if instance.costs_money:
+    if not instance.costs_money:
+        yield replace(instance, note=_START)
+    else:
+        yield replace(instance, note=alarm.ensure_alarm(context, instance))
         yield from instances.start(context, instance.id)
 
 
@@ -92,7 +96,7 @@ def launch_instance(context: Context, plan: LaunchPlan) -> Iterator[Instance]:
         )
         instance = found or create_instance(context, plan)
     select_launched(context, instance)
-    note = "" if found else alarm.arm_alarm(context, instance, plan.limits.idle_seconds)
+    note = alarm.ensure_alarm(context, instance)
     for seen in context.ec2.start(replace(instance, note=note)):
         instance = replace(seen, note="")
         yield instances.add_price(context, seen)
@@ -118,7 +122,7 @@ def create_instance(context: Context, plan: LaunchPlan) -> Instance:
     pending.record_launched(context, request.token, launched.id, launched.spot_request)
     records.note_limits(launched.id, plan.limits)
     with naming_instance(context, launched.id):
-        return context.ec2.describe_instance(launched.id)
+        return launch.describe_new_instance(context.ec2, launched.id)
 
 
 def _prepare_request(

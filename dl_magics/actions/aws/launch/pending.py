@@ -13,6 +13,7 @@ from dl_magics.actions.aws.launch.unrecorded import naming_instance
 from dl_magics.aws import images, parsing
 from dl_magics.aws.spot.market import SpotOptions
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.ssh import keys, known_hosts
 from dl_magics.store import lock, state
@@ -26,8 +27,14 @@ LOCK = "launching"
 
 
 def ensure_token(context: Context, plan: LaunchPlan) -> str:
-    """Return the client token for this plan, stored until AWS answers its launch."""
+    """Return the client token for this plan, stored until AWS answers its launch.
+
+    Raises WrongState where AWS has not answered another launch, as of another notebook.
+    """
     if pending := state.read().pending_launches.get(context.profile.name):
+        options = (plan.spot is not None, plan.instance_profile)
+        if _summarize(pending) != (plan.name, plan.type, context.region, options):
+            raise _make_unanswered_error(pending, context.in_region(pending.region).account)
         return pending.token
     request = {
         "name": plan.name,
@@ -95,39 +102,56 @@ def resume(
         return None
     its = context.in_region(pending.region)
     request = pending.request
-    its_spot = SpotOptions(**request["spot"]) if request["spot"] else None
-    its_profile = request["instance_profile"]
-    its_options = (its_spot is not None, its_profile)
-    its_request = (request["name"], request["type_"], pending.region, its_options)
-    asked = (name, type_, context.region, (spot, instance_profile)) == its_request
-    option = " --spot" if its_spot else ""
-    option += f" --instance-profile {its_profile}" if its_profile else ""
-    what = f"'{request['name']}' ({request['type_']}{option}) in {its.account}"
+    asked = (name, type_, context.region, (spot, instance_profile)) == _summarize(pending)
     if found := _find_launched(its, pending.token):
         if store:
             _settle_once(its, pending.token, found)
         if asked:
             return found
         raise WrongState(
-            f"An earlier %aws_launch that AWS did not answer has launched {what}: {found!r}.",
+            "An earlier %aws_launch that AWS did not answer has launched "
+            f"{_describe(pending, its.account)}: {found!r}.",
             fix=f"Repeat the line to launch yet another · %aws_terminate {found.id} -f",
         )
     if asked:
         image = images.Image(**request["image"])
         limits = GuardLimits(**request["limits"])
+        its_spot = SpotOptions(**request["spot"]) if request["spot"] else None
         values = {**request, "image": image, "limits": limits, "spot": its_spot}
         return price_plan(context, **values)
-    seconds = time.time() - pending.sent_at
-    if seconds < _SETTLED_SECONDS:
-        raise WrongState(
-            f"An earlier %aws_launch of {what} was sent {seconds:.0f} seconds ago and not "
-            "answered: AWS may still launch it.",
-            fix=f"%aws_launch {request['type_']} --name {request['name']}{option} repeats it, "
-            f"never twice · Or wait {_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
-        )
+    if time.time() - pending.sent_at < _SETTLED_SECONDS:
+        raise _make_unanswered_error(pending, its.account)
     if store:
         _settle_once(context, pending.token, None)
     return None
+
+
+def _summarize(pending: PendingLaunch) -> tuple[str, str, str, tuple[bool, str | None]]:
+    """Return the name, type, region and options by which a launch is known again."""
+    request = pending.request
+    options = (bool(request["spot"]), request["instance_profile"])
+    return request["name"], request["type_"], pending.region, options
+
+
+def _describe(pending: PendingLaunch, account: str) -> str:
+    request = pending.request
+    return f"'{request['name']}' ({request['type_']}{_list_options(pending)}) in {account}"
+
+
+def _list_options(pending: PendingLaunch) -> str:
+    spot, profile = pending.request["spot"], pending.request["instance_profile"]
+    return (" --spot" if spot else "") + (f" --instance-profile {profile}" if profile else "")
+
+
+def _make_unanswered_error(pending: PendingLaunch, account: str) -> WrongState:
+    seconds, request = time.time() - pending.sent_at, pending.request
+    return WrongState(
+        f"An earlier %aws_launch of {_describe(pending, account)} was sent {seconds:.0f} seconds "
+        "ago and not answered: AWS may still launch it.",
+        fix=f"%aws_launch {request['type_']} --name {quote_name(request['name'])}"
+        f"{_list_options(pending)} repeats it, never twice · Or wait "
+        f"{_SETTLED_SECONDS / 60:.0f} minutes, then repeat this line.",
+    )
 
 
 def _settle_once(context: Context, token: str, found: Instance | None) -> None:

@@ -35,9 +35,15 @@ def ask_start(context: Context, instance: Instance) -> Asked:
     )
 
 
-def ask_stop(context: Context, instance: Instance) -> Asked:
-    """Return the stop of an instance, which needs no confirmation."""
-    return Asked(question="", changes=instances.stop(context, instance.id))
+def ask_stop(context: Context, instance: Instance, going_on: Sequence[str] = ()) -> Asked:
+    """Return the stop of an instance; it has a question where it interrupts runs, `going_on`."""
+    question = (
+        f"Stop {instance.name} ({instance.type}, {instance.id}) in {context.account}: "
+        f"it interrupts {', '.join(going_on)}, which can be resumed from its last checkpoint"
+    )
+    return Asked(
+        question=question if going_on else "", changes=instances.stop(context, instance.id)
+    )
 
 
 def ask_resize(
@@ -61,14 +67,17 @@ def ask_resize(
 
 
 def ask_terminate(context: Context, instance: Instance, going_on: Sequence[str] = ()) -> Asked:
-    """Return the end of an instance and of its disk; `going_on` are the runs that it interrupts."""
+    """Return the end of an instance and of its disk; `going_on` are the runs that go on on it."""
     by = "" if instance.ours else ", which dl_magics did not launch,"
     question = (
         f"Terminate {instance.name} ({instance.type}, {instance.id}){by} in {context.account}: "
         "its disk is deleted"
     )
     if going_on:
-        question += f"; it interrupts {', '.join(going_on)}"
+        question += (
+            f"; {instances.describe_loss(going_on)}. First %attach {going_on[0]} --stop keeps its "
+            "best weights"
+        )
     return Asked(
         question="" if instance.gone else question,
         changes=instances.terminate(context, instance.id),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dl_magics.core.interval import Interval, wilson_interval
 from dl_magics.errors import BadSetting
@@ -12,17 +14,19 @@ from dl_magics.runs.evaluation import PhotoPrediction
 
 NO_GROUP = "(no match)"
 _FEW = 10
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """How many images of a group are right, and of all the others."""
+    """How many images of a group are right, and of all the others; `groups` are compared."""
 
     name: str
     right: int
     images: int
     right_of_others: int
     others: int
+    groups: int
 
     @property
     def accuracy(self) -> float:
@@ -32,21 +36,51 @@ class GroupResult:
     def interval(self) -> Interval:
         return wilson_interval(self.right, self.images)
 
-    @property
+    @cached_property
     def is_worse(self) -> bool:
         """Whether it is recognized worse than the others by more than chance."""
-        rest = wilson_interval(self.right_of_others, self.others)
-        return self.others > 0 and self.interval.high < rest.low
+        few = _probability_of_so_few(self.right, self.images, self.right_of_others, self.others)
+        return few < self._chance_of_each
+
+    @cached_property
+    def is_better(self) -> bool:
+        """Whether it is recognized better than the others by more than chance."""
+        wrong, wrong_of_others = self.images - self.right, self.others - self.right_of_others
+        few = _probability_of_so_few(wrong, self.images, wrong_of_others, self.others)
+        return few < self._chance_of_each
 
     @property
     def verdict(self) -> str:
         """Whether it is recognized worse or better than the others, "" where chance explains it."""
-        rest = wilson_interval(self.right_of_others, self.others)
         if self.is_worse:
             return "worse than the others"
-        if self.others and self.interval.low > rest.high:
+        if self.is_better:
             return "better than the others"
         return "few images" if self.images < _FEW else ""
+
+    @property
+    def _chance_of_each(self) -> float:
+        # Each group may be worse or better.
+        return _CHANCE / (2 * self.groups)
+
+
+def _probability_of_so_few(hits: int, images: int, hits_of_others: int, others: int) -> float:
+    """Return how probable at most so many hits are if the group is as the others (Fisher)."""
+    hits_of_all, misses = hits + hits_of_others, images + others - hits - hits_of_others
+    term = total = math.exp(
+        _log_choose(hits_of_all, hits)
+        + _log_choose(misses, images - hits)
+        - _log_choose(images + others, images)
+    )
+    for fewer in range(hits, max(0, hits_of_all - others), -1):
+        missed = images - fewer + 1
+        term *= fewer * (misses - missed + 1) / ((hits_of_all - fewer + 1) * missed)
+        total += term
+    return total
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def list_classes(photos: Sequence[PhotoPrediction]) -> tuple[GroupResult, ...]:
@@ -96,6 +130,7 @@ def _count(
             images=len(found),
             right_of_others=right - sum(found),
             others=len(photos) - len(found),
+            groups=len(members),
         )
         for group, found in members.items()
     ]

@@ -9,6 +9,7 @@ from html import escape
 from dl_magics.actions.results.bias.calibration import Calibration
 from dl_magics.actions.results.bias.groups import GroupResult
 from dl_magics.actions.results.bias.reliability_chart import draw_reliability
+from dl_magics.actions.results.bias.sample_size import describe_sample
 from dl_magics.actions.results.bias.shortcuts import (
     Ablation,
     describe_network,
@@ -51,11 +52,14 @@ class BiasReport:
         found = [*worse, self.calibration.describe(), *note]
         if self.ablation is None:
             return [*found, self.why_no_ablation]
-        shortcuts = [each.describe() for each in find_shortcuts(self.ablation)]
-        images = len(self.ablation.truth)
-        none = f"No class depends on a corner or the border; they were replaced in {images} images."
+        shortcuts = find_shortcuts(self.ablation)
         surroundings = describe_surroundings(self.ablation)
-        return [*(shortcuts or [none]), *found, *([surroundings] if surroundings else [])]
+        return [
+            *(each.describe() for each in shortcuts),
+            *describe_sample(self.ablation, shortcuts, self.evaluation),
+            *found,
+            *([surroundings] if surroundings else []),
+        ]
 
     def _title(self) -> str:
         found = self.evaluation

@@ -61,12 +61,10 @@ def find_shortcuts(found: Ablation) -> tuple[Shortcut, ...]:
     Those that lose most come first. The surroundings of the middle alone are no shortcut: objects
     that fill the image are there, too.
     """
-    regions = [name for name in found.predicted if name not in ("", SURROUNDINGS)]
-    tests = len(regions) * len(found.classes)
     best: dict[str, Shortcut] = {}
-    for region in regions:
+    for region in list_regions(found):
         for label, name in enumerate(found.classes):
-            shortcut = _test_region(found, region, label, name, _CHANCE / tests)
+            shortcut = _test_region(found, region, label, name, _chance_of_each(found))
             # A corner says more than a frame that holds it.
             if shortcut and (
                 name not in best or shortcut.right_with_other < best[name].right_with_other
@@ -75,6 +73,20 @@ def find_shortcuts(found: Ablation) -> tuple[Shortcut, ...]:
     return tuple(
         sorted(best.values(), key=lambda each: each.right_with_other - each.right_with_own)
     )
+
+
+def list_regions(found: Ablation) -> list[str]:
+    """Return the regions that a class may depend on."""
+    return [name for name in found.predicted if name not in ("", SURROUNDINGS)]
+
+
+def count_needed_losses(found: Ablation) -> int:
+    """Return how many images a class must lose by a region, without a gain, to be named."""
+    return max(_LEAST_IMAGES, math.ceil(-math.log2(_chance_of_each(found))))
+
+
+def _chance_of_each(found: Ablation) -> float:
+    return _CHANCE / (len(list_regions(found)) * len(found.classes))
 
 
 def describe_surroundings(found: Ablation) -> str:
@@ -112,7 +124,8 @@ def _test_region(
     ]
     lost = [taken for own, other, taken in rows if own and not other]
     gained = sum(other and not own for own, other, _ in rows)
-    if len(lost) - gained < max(_LEAST_IMAGES, _LEAST_SHARE * len(rows)):
+    right_with_own = sum(own for own, _, _ in rows)
+    if len(lost) - gained < max(_LEAST_IMAGES, _LEAST_SHARE * right_with_own):
         return None
     # The sign test: as many gains as losses would be expected by chance.
     changed = len(lost) + gained
@@ -123,7 +136,7 @@ def _test_region(
     return Shortcut(
         region=region,
         name=name,
-        right_with_own=sum(own for own, _, _ in rows),
+        right_with_own=right_with_own,
         right_with_other=sum(other for _, other, _ in rows),
         images=len(rows),
         taken_for=found.classes[taken_for],

@@ -13,6 +13,7 @@ from dl_magics.errors import (
     DLMagicsError,
     KernelDied,
     NoAnswer,
+    NoSuchRun,
     OutputLost,
     TrainingFailed,
     WrongState,
@@ -63,6 +64,29 @@ def read_log(origin: RemoteOrigin, folder: Path, *, since: int) -> Events:
         remote_origin.save(folder, replace(origin, is_complete=True))
 
 
+def require_log(origin: RemoteOrigin, folder: Path) -> None:
+    """Raise NoSuchRun where the host has no log of the run (any more); it does not go on then.
+
+    A host that does not answer says nothing about it.
+    """
+    with suppress(NoAnswer, WrongState):
+        if find_log(origin) is None:
+            remote_origin.save(folder, replace(origin, kernel_died=True, is_complete=True))
+            run, host = folder.name, origin.host["name"]
+            raise NoSuchRun(
+                f"{host} has no run {run} (any more): it was replaced, the folder of the run was "
+                "deleted, or the run did not begin.",
+                fix=f"%finetune --resume {run} continues it where its images are · "
+                f"%runs --delete {run} deletes what is here.",
+            )
+
+
+def find_log(origin: RemoteOrigin) -> str | None:
+    """Return the path of the log of a run on its host; None where there is none."""
+    target = SshHost.from_json(origin.host).resolve_target()
+    return blocking.wait_for(sftp.resolve_path(target, f"{origin.run_folder}/{log.FILE_NAME}"))
+
+
 def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
     n = 0
     failure: DLMagicsError | None = None
@@ -88,6 +112,7 @@ def _receive(origin: RemoteOrigin, kernel: GpuKernel, folder: Path) -> Events:
             remote_origin.save(folder, replace(origin, is_complete=True))
         raise failure
     if isinstance(failure, OutputLost):
+        require_log(origin, folder)
         failure = yield from _read_unrecorded(origin, failure)
     remote_origin.save(folder, replace(origin, is_complete=True))
     if failure:
@@ -113,7 +138,7 @@ def _read_remote_log(origin: RemoteOrigin) -> Iterator[Event]:
     with tempfile.TemporaryDirectory() as scratch:
         target = SshHost.from_json(origin.host).resolve_target()
         path = f"{origin.run_folder}/{log.FILE_NAME}"
-        if blocking.wait_for(sftp.resolve_path(target, path)) is None:
+        if find_log(origin) is None:
             return
         copy = Path(scratch) / log.FILE_NAME
         blocking.wait_for(sftp.download_file(target, path, copy, max_bytes=log.MAX_BYTES))

@@ -14,6 +14,7 @@ from dl_magics.actions.runs.crew import files
 from dl_magics.aws.pricing import prices
 from dl_magics.core import money
 from dl_magics.core.instance import Instance
+from dl_magics.core.typed_name import quote_name
 from dl_magics.crew.crew import HostCrew, require_dask
 from dl_magics.crew.member import Member
 from dl_magics.errors import NoSuchInstance, WrongState
@@ -135,7 +136,7 @@ def _find_instances(aws: Context, names: Sequence[str], *, some: bool) -> Iterat
     running = [each for each in wanted.values() if each.state == "running"]
     if not running:
         states = ", ".join(f"{each.name} is {each.state}" for each in wanted.values())
-        starts = [f"%aws_start {each.name}" for each in wanted.values()]
+        starts = [f"%aws_start {quote_name(each.name, each.id)}" for each in wanted.values()]
         raise WrongState(f"No worker is running: {states}.", fix=", ".join(starts))
     for each in prices.read_costs(aws.session, running):
         yield CrewHost(SshHost(alias=each.id, name=each.name, profile=aws.profile), each)
@@ -145,8 +146,8 @@ def _how_to_launch(names: Sequence[str]) -> str:
     """Return the line that launches instances of these names: of a crew, or of one each."""
     crews = {name.rpartition("-")[0] for name in names if name.rpartition("-")[2].isdecimal()}
     if len(crews) == 1 and len(names) > 1:
-        return f"%aws_launch TYPE --count {len(names)} --name {crews.pop()[:60]}"
-    return f"%aws_launch TYPE --count 4 --name {names[0][:60]}"
+        return f"%aws_launch TYPE --count {len(names)} --name {quote_name(crews.pop()[:60])}"
+    return f"%aws_launch TYPE --count 4 --name {quote_name(names[0][:60])}"
 
 
 def _is_named(instance: Instance, name: str) -> bool:

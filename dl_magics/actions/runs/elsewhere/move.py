@@ -7,11 +7,15 @@ trained from the first batch. Its images must be on the other host; they are che
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.actions.runs.copying import remote_events
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadData, DLMagicsError, NoSuchInstance, NotResumable
 from dl_magics.runs import log
+from dl_magics.runs.record import RunRecord
 from dl_magics.runs.remote_origin import RemoteOrigin
 from dl_magics.ssh import blocking, sftp
 from dl_magics.ssh.target import SshTarget
@@ -22,16 +26,34 @@ _FILES = (log.FILE_NAME, recorder.RECIPE_FILE_NAME, checkpoint.FILE_NAME)
 
 
 def check_may_move(run: str, origin: RemoteOrigin, host: SshHost) -> None:
-    """Raise NotResumable unless the instance of a run has ended: the run may go on there."""
+    """Raise NotResumable where the run may go on on another host that is up, and has its log."""
     before = SshHost.from_json(origin.host)
     if before.is_instance and not _is_running(before):
         return
-    stops = f" · or stop it first: %aws_stop {before.name}" if before.is_instance else ""
+    with suppress(DLMagicsError):  # of one that does not answer it is not known
+        if remote_events.find_log(origin) is None:
+            return
+    typed = quote_name(before.name, before.alias)
+    stops = f" · or stop it first: %aws_stop {typed}" if before.is_instance else ""
     raise NotResumable(
         f"The checkpoint of the run {run} is on {before.name}, but this notebook is connected to "
         f"{host.name}.",
-        fix=f"%gpu_connect {before.name}{stops}",
+        fix=f"%gpu_connect {typed}{stops}",
     )
+
+
+def describe_move(record: RunRecord) -> str:
+    """Return what to type where the disk of the host of a run is gone, and how far it goes back."""
+    again = f"%finetune --resume {record.folder.name}"
+    if not record.state.started_at:
+        again = "run its cell again"
+    elif record.state.versions.get("backend") == "theano":
+        again = "run its cell again: its features are computed again"
+    elif (record.folder / checkpoint.FILE_NAME).is_file():
+        again += " continues it from the checkpoint that is here"
+    else:
+        again += " trains it again, with the same results: its checkpoint was on that disk"
+    return f"On another instance that has its images: %gpu_connect NAME, then {again}."
 
 
 def upload_run(folder: Path, target: SshTarget, run_folder: str) -> None:

@@ -6,6 +6,7 @@ import json
 
 from dl_magics.actions.gpu import notebook_kernel, remote_call
 from dl_magics.actions.runs import runs
+from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import DamagedRun, NotConnected, NotTrained
 from dl_magics.runs import remote_origin
 from dl_magics.store import paths
@@ -44,10 +45,13 @@ def _find_on_host(run: Run) -> RateCurve:
     origin = remote_origin.load(run.path)
     kernel = notebook_kernel.current() if notebook_kernel.is_connected() else None
     if origin is None or kernel is None or kernel.host.alias != origin.host["alias"]:
-        host = origin.host["name"] if origin else "its host"
+        host, typed = "its host", "NAME"
+        if origin:
+            host = origin.host["name"]
+            typed = quote_name(host, origin.host["alias"])
         raise NotConnected(
             f"The features of the run {run.name} are on {host}, which is not connected.",
-            fix=f"%gpu_connect {host}, then repeat.",
+            fix=f"%gpu_connect {typed}, then repeat.",
         )
     printed = remote_call.read_output(kernel, find_in_kernel, run=run.name)
     try:

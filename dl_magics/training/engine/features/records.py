@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dl_magics.errors import TrainingFailed
 from dl_magics.training.engine.features.key_index import KEY, START, Key, Keys, pack_keys
 
 _STORED = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
@@ -33,7 +34,18 @@ def make_layout(shape: tuple[int, ...], values: str) -> np.dtype[Any]:
 def pack_records(
     layout: np.dtype[Any], keys: Iterable[Key] | Keys, values: NDArray[np.float32], stored: str
 ) -> NDArray[Any]:
-    """Return the records of a batch."""
+    """Return the records of a batch.
+
+    Raises TrainingFailed where a value is not finite: what is computed in half precision may be.
+    """
+    finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not finite.all():
+        raise TrainingFailed(
+            f"The network gives values that are not finite for {np.sum(~finite):,} images of a "
+            f"batch of {len(values):,}.",
+            fix="If it computes in half precision: mixed_precision = False · else check its "
+            "weights, and how it scales pixels.",
+        )
     packed = pack_keys(keys)
     records = np.zeros(len(packed), layout)
     records["key"] = packed

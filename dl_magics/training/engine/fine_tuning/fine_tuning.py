@@ -84,8 +84,7 @@ class FineTuning:
         """
         split = split_network(frame.recipe, frozen)
         place = {**space, "cut": f"{BEHIND_LAYER} {split.cut.position}"}
-        values = precision.removeprefix("mixed_")
-        store = FeatureStore(paths.features, place, split.activations, values)
+        store = FeatureStore(paths.features, place, split.activations, split.stored)
         spaces.record_user(store.folder, paths.run.name)
         return cls(frame, paths, frozen, split, store, precision, devices)
 

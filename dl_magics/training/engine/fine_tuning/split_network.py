@@ -25,7 +25,7 @@ class SplitNetwork:
     """A frozen network in two parts, both in the requested precision.
 
     `below` computes activations of raw RGB pixels, `above` the features of activations, which have
-    the shape `activations` for an image.
+    the shape `activations` for an image, and which the type `stored` holds exactly.
     `name_below` is the last layer below the cut, `name_above` the first one that is trained,
     `layers_above` the number of layers above the cut. `projections` are those that get adapters,
     `values` the number of values that are trained, without the head.
@@ -35,6 +35,7 @@ class SplitNetwork:
     below: Any
     above: Any
     activations: tuple[int, ...]
+    stored: str
     name_below: str
     name_above: str
     layers_above: int
@@ -89,6 +90,8 @@ def split_network(recipe: Recipe, frozen: Frozen) -> SplitNetwork:
             below,
             _build_above(frozen.half, graph, cut, recipe.pooling, shape),
             shape,
+            # `below` gives them in float32; in half precision are those that a layer computed so.
+            at.dtype if at.dtype in ("float16", "bfloat16") else "float32",
             graph.operations[cut.position].name,
             trained[0].name,
             sum(isinstance(each, keras.Layer) for each in graph.operations[cut.position + 1 :]),

@@ -1,5 +1,5 @@
 """Modules that are covered by a test of another name.
 
-control, safety, rehearsal, records: tests/magics/aws/test_guard.py
+control, safety, rehearsal: tests/magics/aws/test_guard.py
 watch: tests/server/monitors/test_guards.py
 """

@@ -39,6 +39,22 @@ def test_an_instance_has_an_alarm_from_its_launch_to_its_end(session, run):
     assert cloudwatch.read_alarm(session, launched.id) is None
 
 
+def test_a_launch_that_was_cut_off_before_its_alarm_has_one_after_the_same_line(
+    session, run, monkeypatch
+):
+    def cut_off(*_arguments, **_settings):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cloudwatch, "put_alarm", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            run("%aws_launch t2.micro -y")
+
+    launched = run("%aws_launch t2.micro -y")
+
+    assert cloudwatch.read_alarm(session, launched.id)
+
+
 def test_an_instance_that_is_not_stopped_when_idle_has_no_alarm(session, run):
     launched = run("%aws_launch t2.micro --idle off -y")
 

@@ -10,7 +10,7 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
-from dl_magics.actions.aws.launch import pending
+from dl_magics.actions.aws.launch import launch, pending, plan
 from dl_magics.actions.aws.launch.pending import _SETTLED_SECONDS
 from dl_magics.aws.session import AwsSession
 from dl_magics.ssh import keys, known_hosts
@@ -122,6 +122,18 @@ def test_before_another_launch_the_instance_is_shown(unanswered, run, line):
         run(f"%aws_launch {line} -y")
 
     assert unanswered.id in str(refused.value)
+    assert [each.id for each in existing()] == [unanswered.id]
+
+
+def test_a_launch_that_was_confirmed_after_another_was_lost_leaves_that_ones_token(unanswered):
+    current = context.load()
+    planned = plan.make_plan(current, "t2.small", name="first")
+    token = pending.find_token(current)
+
+    with pytest.raises(errors.WrongState, match=r"'gpu' \(t2\.micro\) in .* was sent \d+ seconds"):
+        list(launch.launch_instance(current, planned))
+
+    assert pending.find_token(current) == token
     assert [each.id for each in existing()] == [unanswered.id]
 
 

@@ -32,6 +32,10 @@ def test_a_name_is_all_instances_that_are_numbered_so(crew, rent):
     with pytest.raises(errors.WrongState, match="No worker is running: crew-3 is stopped") as off:
         hosts.describe_crew(["crew-3"])
     assert off.value.fix.startswith("%aws_start crew-3")
+    id_ = rent("t2.micro", "evening{1/0}", state="stopped")
+    with pytest.raises(errors.WrongState) as off:
+        hosts.describe_crew(["evening{1/0}"])
+    assert off.value.fix == f"%aws_start {id_}"
     with pytest.raises(errors.NoSuchInstance, match="workers = 'creww': no instance") as missing:
         hosts.describe_crew(["creww"])
     assert "%aws_launch TYPE --count 4 --name creww" in missing.value.fix

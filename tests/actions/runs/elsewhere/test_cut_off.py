@@ -7,9 +7,11 @@ import pytest
 from dl_magics.actions.aws import context
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.runs import runs
-from dl_magics.errors import NoSuchRun
+from dl_magics.actions.runs.elsewhere import cut_off
+from dl_magics.errors import NoSuchRun, NotConfirmed
 from dl_magics.runs import log, remote_origin
 from dl_magics.store import paths
+from dl_magics.training.engine import checkpoint
 from dl_magics.training.run import Run
 from support import run_events
 from support.in_process.ssh import ANSWERS
@@ -52,6 +54,15 @@ def test_a_stop_names_the_runs_that_it_cuts_off_and_what_continues_them(gpu, run
     assert (going.status, other.status) == ("interrupted", "running")
 
 
+@pytest.mark.parametrize("name", ["my gpu", "gpu{1/0}"])
+def test_an_instance_whose_name_is_not_plain_is_started_by_its_id(gpu, name):
+    stopped = replace(gpu, name=name, state="stopped")
+
+    said = cut_off.describe_ended(a_run(gpu), stopped)
+
+    assert f"%aws_start {gpu.id}, %gpu_connect {gpu.id}, then" in said
+
+
 def test_a_terminate_and_the_stop_of_a_crew_name_them_too(gpu, run, capsys):
     a_run(run("%aws_launch t2.micro --name crew-1 -y"), "2026-11-26_crew")
     going = a_run(gpu)
@@ -60,9 +71,49 @@ def test_a_terminate_and_the_stop_of_a_crew_name_them_too(gpu, run, capsys):
     run("%aws_stop --crew crew")
 
     said = capsys.readouterr().out
-    assert f"then %finetune --resume {going.name} continues it." in said
+    lost = f"what was not copied of {going.name} is lost with it, checkpoints too."
+    assert f"The disk of gpu is deleted: {lost}" in said.partition("gpu: ")[0]
+    assert (
+        "On another instance that has its images: %gpu_connect NAME, then %finetune --resume "
+        f"{going.name} trains it again, with the same results: its checkpoint was on that disk."
+    ) in said
     assert "%aws_start gpu" not in said
     assert "%aws_start crew-1, %gpu_connect crew-1, then %finetune --resume 2026-11-26_crew" in said
+
+
+def test_a_terminate_without_f_says_what_is_lost_and_what_keeps_it(gpu, run):
+    going = a_run(gpu)
+
+    with pytest.raises(NotConfirmed, match=f"copied of {going.name} is lost with it") as refused:
+        run("%aws_terminate gpu")
+
+    assert refused.value.fix.startswith(f"%attach {going.name} --stop keeps its best weights · ")
+
+
+def test_a_terminated_run_continues_from_a_checkpoint_that_is_here(gpu):
+    going = a_run(gpu)
+    (going.path / checkpoint.FILE_NAME).write_bytes(b"")
+
+    said = cut_off.describe_ended(going, replace(gpu, state="terminated"))
+
+    assert f"--resume {going.name} continues it from the checkpoint that is here." in said
+
+
+@pytest.mark.parametrize(
+    ("events", "typed"),
+    [
+        ([], "run its cell again."),
+        (
+            run_events.stamp([replace(run_events.started(), versions={"backend": "theano"})]),
+            "run its cell again: its features are computed again.",
+        ),
+    ],
+    ids=["not begun", "Theano"],
+)
+def test_a_terminated_run_that_cannot_be_resumed_is_begun_again(gpu, events, typed):
+    said = cut_off.describe_ended(a_run(gpu, events=events), replace(gpu, state="terminated"))
+
+    assert f"%gpu_connect NAME, then {typed}" in said
 
 
 def test_a_resize_asks_with_the_runs_that_it_cuts_off(gpu, run, capsys, monkeypatch):

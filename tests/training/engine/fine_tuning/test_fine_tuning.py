@@ -16,7 +16,7 @@ from dl_magics.runs.events import (
 )
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import recorder
-from dl_magics.training.engine import pipeline
+from dl_magics.training.engine import device, pipeline
 from dl_magics.training.engine.feature_store import open_stores
 from dl_magics.training.run import Run
 from support import tiny_keras
@@ -133,6 +133,17 @@ def test_what_is_stored_is_said_before(events):
     )
     first = next(tiny_keras.of_kind(PhaseStarted, events))
     assert warned.n < first.n
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_a_model_of_ones_own_has_the_same_numbers_on_a_device_with_half_precision(
+    half, data, events, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(device, "cpu_half", lambda *_: half)
+
+    others = tiny_keras.train(data, tmp_path, **ASKED, mixed_precision="auto")
+
+    assert tiny_keras.losses(others) == tiny_keras.losses(events)
 
 
 def test_only_the_layers_that_were_named_are_changed_in_the_saved_model(whole, head_only):

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from dl_magics.training.engine import networks
+from dl_magics.training.engine.features import records
 from dl_magics.training.engine.fine_tuning.split_network import build_trainable, split_network
 from dl_magics.training.engine.heads.network import build_head
 from support import tiny_keras
+from support.backbones import small_model
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
 
@@ -51,6 +53,29 @@ def test_in_half_precision_the_activations_are_values_of_16_bits(tmp_path):
     features = np.asarray(split.above.predict_on_batch(activations))
     whole = np.asarray(frozen.fast.predict_on_batch(PIXELS))
     np.testing.assert_allclose(features, whole, rtol=2e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "stored"),
+    [
+        ({"unfreeze": "block5"}, "bfloat16"),
+        # Pixels come in float32, and a model of one's own computes as it was saved.
+        ({"unfreeze": "block1"}, "float32"),
+        ({"model": "small.keras", "weights": "imagenet", "unfreeze": "block2"}, "float32"),
+    ],
+)
+def test_activations_are_stored_in_a_type_that_holds_them_exactly(
+    settings, stored, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    small_model.save(tmp_path / "small.keras")
+
+    split = split_network(*frozen_of(tmp_path, "mixed_bfloat16", **settings))
+
+    activations = np.asarray(split.below.predict_on_batch(PIXELS))
+    kept = records.to_float32(records.from_float32(activations, split.stored), split.stored)
+    assert split.stored == stored
+    np.testing.assert_array_equal(kept, activations)
 
 
 def test_normalizations_and_what_is_below_stay_as_they_are(tmp_path):
