@@ -14,7 +14,6 @@ from dl_magics.aws.session import AwsSession
 from dl_magics.aws.spot import requests as spot_requests
 from dl_magics.core import money
 from dl_magics.core.instance import Instance, State
-from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import (
     DLMagicsError,
     NoAnswer,
@@ -229,14 +228,14 @@ def _check_exists(instance: Instance) -> None:
 
 
 def _make_reverted_error(instance: Instance) -> WrongState:
-    name = quote_name(instance.name, instance.id)
     if instance.costs_money:
-        what, fix = "another client started it.", f"%aws_stop {name} stops it again."
-    elif fix := state_reasons.find_fix(instance.reason, name):
+        what, fix = "another client started it.", f"%aws_stop {instance.id} stops it again."
+    elif fix := state_reasons.find_fix(instance.reason, instance.id):
         what = f"EC2 stopped it ({instance.reason})."
     else:
         why = f" ({instance.reason})" if instance.reason else ""
-        what, fix = f"another client or EC2 stopped it{why}.", f"%aws_start {name} restarts it."
+        what = f"another client or EC2 stopped it{why}."
+        fix = f"%aws_start {instance.id} starts it again."
     return WrongState(f"{instance.name} is {instance.state}: {what}", fix=fix)
 
 

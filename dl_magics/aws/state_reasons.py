@@ -15,16 +15,16 @@ _BY_REQUEST = ("Client.UserInitiatedShutdown", "Client.InstanceInitiatedShutdown
 _TIME = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _FIXES = {
     "Client.InternalError": "The profile may not use the KMS key of the encrypted disk: allow "
-    "kms:CreateGrant, kms:Decrypt and kms:GenerateDataKey* for it, then %aws_start {name}.",
+    "kms:CreateGrant, kms:Decrypt and kms:GenerateDataKey* for it, then %aws_start {id}.",
     "Client.InvalidSnapshot.NotFound": "The snapshot of the image is missing or not shared with "
     "the account: launch another with %aws_launch TYPE --name OTHER.",
     "Client.VolumeLimitExceeded": "The account has its limit of disk space: delete a volume, or "
-    "request an increase of the EBS quota in the AWS console, then %aws_start {name}.",
+    "request an increase of the EBS quota in the AWS console, then %aws_start {id}.",
     "Server.SpotInstanceShutdown": "It had no spot capacity left. EC2 starts it itself when there "
-    "is: %aws_start {name} --wait 2h waits for that.",
+    "is: %aws_start {id} --wait 2h waits for that.",
     "Server.SpotInstanceTermination": "It had no spot capacity left: %aws_launch TYPE.",
-    "Server.ScheduledStop": "AWS retires its hardware: %aws_start {name} moves it to another host.",
-    "Server.InternalError": "The hardware failed: %aws_start {name} moves it to another host.",
+    "Server.ScheduledStop": "AWS retires its hardware: %aws_start {id} moves it to another host.",
+    "Server.InternalError": "The hardware failed: %aws_start {id} moves it to another host.",
 }
 
 
@@ -36,10 +36,10 @@ def name_reason(code: str, message: str, transition: str) -> str:
     return transition
 
 
-def find_fix(reason: str, name: str) -> str:
-    """Return what to do about a reason for the named instance; empty if it is not one of EC2."""
+def find_fix(reason: str, instance_id: str) -> str:
+    """Return what to do about a reason for an instance; empty if it is not one of EC2."""
     fix = next((fix for code, fix in _FIXES.items() if reason.startswith(code)), "")
-    return fix.format(name=name)
+    return fix.format(id=instance_id)
 
 
 def read_stop_time(transition: str) -> float:

@@ -32,7 +32,7 @@ def test_a_stop_fails_if_another_client_starts_the_instance(slow_to_stop):
 
     with pytest.raises(WrongState, match="is running: another client started it") as refused:
         list(stops)
-    assert refused.value.fix == "%aws_stop gpu stops it again."
+    assert refused.value.fix == f"%aws_stop {id_} stops it again."
 
 
 def test_a_start_succeeds_if_another_client_starts_the_instance_first(slow_to_stop):

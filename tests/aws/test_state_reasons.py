@@ -39,10 +39,10 @@ def test_the_reason_is_that_of_ec2_where_ec2_changed_the_state(code, message, re
     named = state_reasons.name_reason(code, message, USER)
 
     assert named == reason
-    fix = state_reasons.find_fix(named, "my-gpu")
+    fix = state_reasons.find_fix(named, "i-1")
     assert word in fix
     assert bool(word) == bool(fix)
-    assert fix.count("%aws_start") == fix.count("%aws_start my-gpu")
+    assert fix.count("%aws_start") == fix.count("%aws_start i-1")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Disconnected:
     def __str__(self) -> str:
         host = SshHost.from_json(self.record.host)
         left = f"Disconnected from {host.name}."
-        name = quote_name(host.name, host.alias if host.is_instance else "")
+        name = quote_name(host.name, host.alias)
         stop = f" %aws_stop {name} stops the charges." if host.is_instance else ""
         if end := find_end(self.record, self.start):
             why = str(end).partition(": ")[0].removesuffix(".")

@@ -82,7 +82,7 @@ def check_results(run: Run, *names: str) -> None:
     why = _find_missing(run)
     if why:
         stay, stop = ("stays", "stops it") if len(names) == 1 else ("stay", "stop them")
-        stops = ", ".join(f"%aws_stop {shlex.quote(each)}" for each in names)
+        stops = ", ".join(f"%aws_stop {quote_name(each)}" for each in names)
         raise NotTrained(
             f"{', '.join(names)} {stay} up, as the results of the run {run.name} are not safe: "
             f"{why}.",

@@ -54,7 +54,7 @@ def test_an_instance_is_found_by_its_id_after_its_address_changed(cloud, run):
 
 @pytest.mark.parametrize("line", ["%gpu_connect 'my gpu'", "%aws_keep 1h 'my gpu'"])
 def test_the_advice_names_the_instance_that_is_stopped_not_the_selected_one(cloud, rent, line):
-    rent(name="my gpu", state="stopped")
+    id_ = rent(name="my gpu", state="stopped")
     rent(name="selected")
     run = runner(shell_with_magics())
     run("%aws_get selected")
@@ -62,7 +62,7 @@ def test_the_advice_names_the_instance_that_is_stopped_not_the_selected_one(clou
     with pytest.raises(errors.WrongState, match="my gpu is stopped") as refused:
         run(line)
 
-    assert refused.value.fix.startswith("%aws_start 'my gpu'")
+    assert refused.value.fix.startswith(f"%aws_start {id_}")
     InteractiveShell.clear_instance()
 
 
