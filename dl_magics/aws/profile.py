@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dl_magics.store.state import ProfileSettings
@@ -36,6 +36,10 @@ class AwsProfile(ProfileSettings):
     def named_region(self) -> str | None:
         """The region of the settings, else of the environment; None leaves it to the profile."""
         return self.region or next(filter(None, map(os.environ.get, _REGION_VARIABLES)), None)
+
+    def named(self) -> AwsProfile:
+        """Return this profile for another process: with what the environment of this one names."""
+        return replace(self, profile=self._named_profile, region=self.named_region)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dl_magics.store import atomic, paths
 
@@ -13,12 +15,19 @@ _PREFIX = "dl-magics-"
 
 
 def write_kernelspec(
-    *, alias: str, name: str, python: str, activate: str, identity: str | None
+    *,
+    alias: str,
+    name: str,
+    python: str,
+    activate: str,
+    identity: str | None,
+    profile: Mapping[str, Any],
 ) -> Path:
     """Write the kernelspec of a host and return its file.
 
     `alias` is an instance id or `user@host`, `name` the displayed name, `python` the interpreter on
-    the host, `activate` a line of bash that runs before it, `identity` a private key file.
+    the host, `activate` a line of bash that runs before it, `identity` a private key file,
+    `profile` the fields of the AWS profile and region of an instance.
     """
     file = _folder() / f"{_PREFIX}{_plain(alias)}" / "kernel.json"
     spec = {
@@ -28,6 +37,7 @@ def write_kernelspec(
             *("--where", alias, "--name", name),
             *("--python", python, "--activate", activate),
             *("--identity", identity or ""),
+            *("--profile", json.dumps(profile)),
         ],
         "display_name": f"Python (GPU: {name})",
         "language": "python",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
 from dl_magics.actions.gpu.notebook_kernel import NotebookKernel
+from dl_magics.aws.profile import AwsProfile
 from dl_magics.gpu_kernel import kernelspec
 
 
@@ -52,7 +54,23 @@ def test_the_kernelspec_of_a_terminated_instance_is_removed(kernel):
     assert "dl-magics-i-0abc" not in listed()
 
 
-def test_the_kernelspec_contains_no_secret(kernel):
-    told = json.loads(notebook_kernel.write_kernelspec(kernel).read_text("utf-8"))
+def test_the_kernelspec_has_the_profile_and_region_of_the_notebook(kernel, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    host = replace(kernel.host, profile=AwsProfile(region="eu-central-1"))
+    notebook_kernel.write_kernelspec(replace(kernel, host=host))
 
-    assert "key" not in json.dumps(told).lower().replace("kernel", "")
+    argv = listed()["dl-magics-i-0abc"]["spec"]["argv"]
+    profile = json.loads(argv[argv.index("--profile") + 1])
+    assert (profile["profile"], profile["region"]) == ("lab", "eu-central-1")
+
+
+def test_the_kernelspec_contains_no_secret(kernel, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+    host = replace(kernel.host, profile=AwsProfile(region="eu-central-1"))
+    written = notebook_kernel.write_kernelspec(replace(kernel, host=host)).read_text("utf-8")
+
+    assert "key" not in written.lower().replace("kernel", "")
+    assert "AKIA" not in written
+    assert "a secret" not in written

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.actions.gpu.host import SshHost
+from dl_magics.aws.profile import AwsProfile
 from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.gpu_kernel.bridge import Bridge
@@ -33,10 +34,14 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--name", default="", help="display name of the host")
     parser.add_argument("--python", required=True, help="interpreter on the host")
     parser.add_argument("--identity", default="", help="path of a private key file")
+    parser.add_argument("--profile", default={}, type=json.loads, help="AWS profile, as JSON")
     parser.add_argument("--activate", default="", help="line of bash to run before the kernel")
     asked = parser.parse_args(words)
     host = SshHost(
-        alias=asked.where, name=asked.name or asked.where, identity=asked.identity or None
+        alias=asked.where,
+        name=asked.name or asked.where,
+        identity=asked.identity or None,
+        profile=AwsProfile(**asked.profile) if asked.profile else None,
     )
     connection = json.loads(asked.file.read_text(encoding="utf-8"))
     notebook_session.identify_process(

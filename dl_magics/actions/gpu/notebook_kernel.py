@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dl_magics.actions.gpu import free_kernels, kernel_records
@@ -147,6 +147,8 @@ def write_kernelspec(kernel: NotebookKernel) -> Path:
         python=kernel.python,
         activate=kernel.activate,
         identity=kernel.host.identity,
+        # The launcher's process has other variables, and another profile may be selected then.
+        profile=asdict(kernel.host.profile.named()) if kernel.host.profile else {},
     )
 
 

@@ -66,6 +66,17 @@ def test_a_notebook_runs_on_the_instance(open_notebook, host_home):
     assert open_notebook().output("import os; print(os.environ['HOME'])") == ("", f"{host_home}\n")
 
 
+def test_a_notebook_finds_its_instance_after_another_region_was_selected(
+    open_notebook, gpu_run, host_home
+):
+    gpu_run("%aws_region eu-central-1")
+
+    shown = open_notebook().output("import os; print(os.environ['HOME'])")
+    gpu_run("%aws_region us-east-1")
+
+    assert shown == ("", f"{host_home}\n")
+
+
 def test_a_notebook_reattaches_after_the_jupyter_server_was_killed(open_notebook):
     first = open_notebook()
     first.output("kept = 41")
