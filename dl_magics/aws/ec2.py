@@ -195,8 +195,7 @@ class Ec2:
                 if is_lost or time.monotonic() - answered > _NO_ANSWER_SECONDS:
                     raise
                 continue
-            answered = time.monotonic()
-            seconds = answered - began
+            seconds = (answered := time.monotonic()) - began
             if seen != replace(last, seen_at=seen.seen_at):
                 yield seen
             last, moved = seen, moved or seen.state not in refused
@@ -213,9 +212,9 @@ class Ec2:
             return
         if "terminated" not in goals:
             _check_exists(seen)
-        if seen.state in refused and "Capacity" in seen.reason:
-            raise _make_capacity_error(seen, self.region)
         if seen.state in refused:
+            if "Capacity" in seen.reason:
+                raise _make_capacity_error(seen, self.region)
             raise _make_reverted_error(seen)
 
 

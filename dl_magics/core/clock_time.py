@@ -11,19 +11,21 @@ from dl_magics.errors import BadSetting
 _TEXT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
-def parse_option(name: str, value: Any, now: float) -> float:
-    """Return when it is next this time of day here, after `now`.
+def parse_option(name: str, value: Any, now: float) -> float | None:
+    """Return when it is next this time of day here, after `now`; `"off"` gives None.
 
     Raises
     ------
     BadSetting
         if the value is not a time of day.
     """
+    if isinstance(value, str) and value.strip().lower() == "off":
+        return None
     match = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise BadSetting(
             f"{name} = {value!r:.60} is not a time of day.",
-            fix=f"Use hours and minutes: {name} 23:00",
+            fix=f"Use hours and minutes: {name} 23:00, or off.",
         )
     today = datetime.fromtimestamp(now)
     then = today.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)

@@ -202,8 +202,9 @@ class AgentConnection:
         if state == "stopped" != self.status.state:
             # No agent is running that could report it. What it has not received is not sent later.
             self._unconfirmed.clear()
-            died = {"event": "kernel_died", "why": str(why).rstrip("."), "stopped": fix}
-            self._entries.put_nowait(JournalEntry(self.status.n, time.time(), "agent", died))
+            died = {"why": str(why).rstrip("."), "stopped": str(why), "fix": fix}
+            message = {"event": "kernel_died", **died}
+            self._entries.put_nowait(JournalEntry(self.status.n, time.time(), "agent", message))
         self._received.publish(state=state, why=str(why), fix=fix)
 
 

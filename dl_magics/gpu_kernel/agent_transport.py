@@ -144,7 +144,7 @@ async def start_agent(
     if status.state == "gone" and not how:
         raise KernelDied(
             f"The GPU kernel on {login.name} is gone: {status.why}",
-            fix=f"%gpu_connect {login.name} starts another one.",
+            fix=f"%gpu_connect {login.typed_name} starts another one.",
         )
     if status.state == "gone":
         raise KernelDied(

@@ -94,9 +94,8 @@ def _check_message(channel: object, message: dict[str, Any]) -> None:
 
 def _check_event(message: dict[str, Any]) -> None:
     """Raise ValueError if this is not an event of the agent."""
-    if not all(
-        isinstance(message.get(name, ""), str) for name in ("event", "id", "why", "stopped")
-    ):
+    texts = ("event", "id", "why", "stopped", "fix")
+    if not all(isinstance(message.get(name, ""), str) for name in texts):
         raise ValueError(f"not an event: {message!r:.80}")
     if message["event"] == "kernel_died":
         message.setdefault("why", "unknown reason")

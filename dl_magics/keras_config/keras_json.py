@@ -12,7 +12,7 @@ from typing import Any
 
 from dl_magics.errors import BadSetting, CannotChange
 from dl_magics.keras_config import atomic_file
-from dl_magics.keras_config.options import FORMATS, ORDERINGS
+from dl_magics.keras_config.options import ORDERINGS
 
 _BOM = "\ufeff"
 
@@ -72,11 +72,17 @@ def read_file(file: Path) -> Found:
     return Found(text, values, damaged="it starts with a byte order mark" * text.startswith(_BOM))
 
 
-def write_settings(file: Path, major: int, settings: Mapping[str, Any]) -> Change:
+def list_entries(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys to set: the image ordering under both names, where it is set."""
+    ordering = settings.get("image_data_format")
+    return {**settings, **({"image_dim_ordering": ORDERINGS[ordering]} if ordering else {})}
+
+
+def write_settings(file: Path, settings: Mapping[str, Any]) -> Change:
     """Change some settings and write the file as Keras does; unknown keys keep their values.
 
-    The image ordering is written under both of its names, so that every Keras reads the same. A
-    damaged file is moved aside. The previous file is kept for `undo`.
+    An image ordering that is set is written under both of its names, so that every Keras reads the
+    same. A damaged file is moved aside. The previous file is kept for `undo`.
 
     Raises
     ------
@@ -89,7 +95,7 @@ def write_settings(file: Path, major: int, settings: Mapping[str, Any]) -> Chang
             raise CannotChange(f"{found.refused}.", fix=f"Move it away: {file}")
         aside = _move_aside(file, found)
         values = {} if aside else found.values
-        after = {**values, **_entries(values, major, settings)}
+        after = {**values, **list_entries(settings)}
         changes = _differences(values, after)
         if not changes and not found.damaged:
             return Change(str(file))
@@ -137,25 +143,6 @@ def _move_aside(file: Path, found: Found) -> str:
     aside = target.with_name(f"{target.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     atomic_file.replace_text(aside, found.text or "")
     return str(aside)
-
-
-def _entries(values: Mapping[str, Any], major: int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys to set, with both names of the image ordering."""
-    ordering = settings.get("image_data_format") or _ordering(values, major)
-    if ordering is None:
-        return dict(settings)
-    both = {"image_data_format": ordering, "image_dim_ordering": ORDERINGS[ordering]}
-    return {**settings, **both}
-
-
-def _ordering(values: Mapping[str, Any], major: int) -> str | None:
-    """Return the ordering in the file, the default if there is none; None if it is unknown."""
-    new, old = values.get("image_data_format"), values.get("image_dim_ordering")
-    asked = [FORMATS.get(str(old)) if old else None, new if new in ORDERINGS else None]
-    known = [each for each in (asked if major == 1 else asked[::-1]) if each]
-    if known:
-        return str(known[0])
-    return "channels_last" if new is None and old is None else None
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,9 +52,7 @@ def write_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     found = installed.inspect_interpreter()
     if "backend" in settings:
         import_check.check_import(found, settings["backend"])
-    return asdict(
-        keras_json.write_settings(keras_json.find_path(found.major), found.major, settings)
-    )
+    return asdict(keras_json.write_settings(keras_json.find_path(found.major), settings))
 
 
 def undo_settings() -> dict[str, Any]:

@@ -130,13 +130,15 @@ class EpochEnded(Event):
 class CheckpointSaved(Event):
     """A file was saved: the model, or the checkpoint from which an interrupted run is resumed.
 
-    `size` is in bytes.
+    `size` is in bytes. `identity` is set with the first checkpoint: the sha256 of the images and of
+    the weights that the run trains on.
     """
 
     kind: ClassVar[str] = "checkpoint_saved"
     path: rules.Text
     sha256: rules.Sha256
     size: rules.Count = 0
+    identity: rules.Texts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,12 +33,11 @@ class RunState:
     `status` is "" before the run started and "running" until it ended. `epochs` holds {"epoch",
     "phase", "logs", "best"} of each epoch, counted over all phases: `epochs_before` of them are
     those of earlier phases than the present one. `digests` identify the images of each part,
-    `found` with those that were left out.
-    `resumed` holds {"interrupted_at", "epoch", "batches"} of each time that the run was resumed,
-    `sizes` the bytes of each file that it saved, `seconds_paused` the time between interruption and
-    resumption, `dollars_before` what the run cost until it was resumed on its present host; `at` is
-    the time of the last event, in seconds since the epoch like `started_at`. `workers` is what each
-    worker of a crew has done.
+    `found` also with those that were left out. `resumed` holds {"interrupted_at", "epoch",
+    "batches"} of each time that it was resumed, `sizes` the bytes of each file that it saved,
+    `seconds_paused` the time between interruption and resumption, `dollars_before` what the run
+    cost until it was resumed on its present host; `at` is the time of the last event, in seconds
+    since the epoch like `started_at`. `workers` is what each worker of a crew has done.
     """
 
     n: int = 0
@@ -98,10 +97,7 @@ class RunState:
 
     @property
     def seconds_running(self) -> float:
-        """The seconds from the start to the last event, less those while it was interrupted.
-
-        0 for a run that failed before it started.
-        """
+        """The seconds up to the last event, without those while it was interrupted."""
         if not self.started_at:
             return 0.0
         return max(self.at - self.started_at - self.seconds_paused, 0.0)

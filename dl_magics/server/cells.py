@@ -67,7 +67,11 @@ def launch_cell(asked: Mapping[str, Any]) -> str:
 
 def run_cells(name: str) -> dict[str, str]:
     """Return the cells for a run."""
-    return {"attach": f"%attach {name}", "resume": f"%finetune --resume {name}"}
+    return {
+        "attach": f"%attach {name}",
+        "stop": f"%attach {name} --stop",
+        "resume": f"%finetune --resume {name}",
+    }
 
 
 def keras_cell(asked: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ keras.utils.set_random_seed({seed})
 train, valid = {read}
 classes = train.class_names
 
-{augmented}# The frozen part: raw RGB pixels to features.
+{omitted}# The frozen part: raw RGB pixels to features.
 pixels = keras.Input(({size}, {size}, 3))
 {base}
 base.trainable = False
@@ -59,6 +59,10 @@ _COPIES = """\
 """
 _FLOW = """\
 # In each epoch the run trains on what its augment(image, random) returns, which is not called here.
+"""
+
+_SAMPLE = """\
+# The run trains on {sample} images of each class, its sample; this script trains on all of them.
 """
 
 _COMMAND_LINE = """\
@@ -106,9 +110,9 @@ _PARTS = """\
 def write_script(recipe: Recipe) -> str:
     """Return a Keras script that trains what the recipe describes.
 
-    It does not augment images, by number or by function, use half precision, keep features on disk
-    or skip invalid files. Its numbers differ slightly, as Keras splits, shuffles and decodes the
-    images differently.
+    It does not augment images, by number or by function, sample them, use half precision, keep
+    features on disk or skip invalid files. Its numbers differ slightly, as Keras splits, shuffles
+    and decodes the images differently.
     """
     train, valid = layout.find_train_and_valid(recipe.data)
     return _write_script(
@@ -163,7 +167,7 @@ def _write_script(
         names=names,
         seed=recipe.seed,
         read=read,
-        augmented=_describe_augmentation(recipe),
+        omitted=_describe_omissions(recipe),
         size=recipe.image_size,
         base=network_code.write_base(recipe, weights),
         model_file=model,
@@ -187,8 +191,9 @@ def _unfrozen(recipe: Recipe) -> str:
     )
 
 
-def _describe_augmentation(recipe: Recipe) -> str:
-    """Return a comment on what the script leaves out."""
+def _describe_omissions(recipe: Recipe) -> str:
+    """Return comments on what the script leaves out."""
+    sample = _SAMPLE.format(sample=recipe.sample) if recipe.sample else ""
     if recipe.augment_function:
-        return _FLOW
-    return _COPIES.format(copies=recipe.augment) if recipe.augment else ""
+        return sample + _FLOW
+    return sample + (_COPIES.format(copies=recipe.augment) if recipe.augment else "")

@@ -39,8 +39,7 @@ class Run:
     """One fine-tuning run in the folder `path`.
 
     Its numbers come from the log in that folder, which is read on first use and then only where it
-    has grown; `model` and `predict` use the saved model. `show_progress` shows how far `predict`
-    is.
+    has grown; `model` and `predict` use the saved model. `show_progress` shows the progress.
     """
 
     show_progress: Callable[[], AbstractContextManager[Progress]] = staticmethod(
@@ -106,7 +105,7 @@ class Run:
         NotLoadable
             where the file holds what the engine does not write, or Keras cannot load it.
         DamagedRun
-            where the file cannot be read, or the classes have wrong names.
+            where the file cannot be read, or its classes have wrong names.
         """
         path = self.find_model()
         if path == self._theano_model:
@@ -179,9 +178,9 @@ class Run:
         """Export the model as "litert" ("tflite"), "onnx", "tf_saved_model" or "torch".
 
         It takes raw RGB pixels, 0 to 255, and returns probabilities; the class names are in it and
-        beside it. The default path is in the folder `export` of the run. The exported model must
-        compute what `predict` does. Nothing is replaced without `overwrite`. It raises BadSetting,
-        NotInstalled, NotLoadable, and what `model` raises.
+        beside it. It must compute what `predict` does. The default path is in the folder `export`.
+        Nothing is replaced without `overwrite`. It raises BadSetting, NotInstalled, NotLoadable,
+        and what `model` raises.
         """
         wanted = formats.find_format(format)
         return export_model(
@@ -198,10 +197,7 @@ class Run:
         return write_report(self)
 
     def find_model(self) -> Path:
-        """Return the file of the model.
-
-        Raises NotTrained where there is none, DamagedRun where its classes have wrong names.
-        """
+        """Return the file of the model. Raises NotTrained, or DamagedRun for wrong class names."""
         require_class_order(self.state)
         for path in (self._theano_model, self.path / MODEL):
             if path.is_file():

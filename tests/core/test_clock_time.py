@@ -30,6 +30,10 @@ def test_a_time_of_day_is_the_next_one(typed, day, shown):
     assert clock_time.format_time(when, NOON) == shown
 
 
+def test_off_is_no_time():
+    assert clock_time.parse_option("--until", " Off", NOON) is None
+
+
 @pytest.mark.parametrize("typed", ["", "23", "24:00", "12:60", "-1:00", "11pm", 23, None])
 def test_what_is_not_a_time_of_day_is_refused(typed):
     with pytest.raises(BadSetting, match="not a time of day"):

@@ -53,7 +53,7 @@ def listed(entries, *, rest=b""):
         for word in (kind, b"%d" % size, b"1700000000.5", b"644", name, target)
     ]
     data = b"".join(word + b"\0" for word in words) + rest
-    return python(f"'-prune' in sys.argv and sys.exit()\nout.write({data!r})")
+    return python(f"'-ignore_readdir_race' in sys.argv or sys.exit()\nout.write({data!r})")
 
 
 def sent(files, *, rest="pass"):
@@ -203,7 +203,7 @@ def test_a_listing_without_end_is_an_error(host, there, here, monkeypatch, outpu
     monkeypatch.setattr(listing, "MAX_BYTES", 2**22)
 
     with (
-        program(host, "find", f'case "$*" in *-prune*) exit;; esac; {output}'),
+        program(host, "find", f'case "$*" in *-ignore_readdir_race*) ;; *) exit;; esac; {output}'),
         pytest.raises(errors.CommandFailed, match="more than 4,194,304 bytes"),
     ):
         blocking.wait_for(plan_download(SyncJob(host.login, here, "results")))

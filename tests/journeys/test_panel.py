@@ -170,6 +170,7 @@ def test_a_run_of_a_busy_kernel_is_live_after_a_reload_and_can_be_stopped(panel)
     )
     panel.press("Stop 20")
     panel.answer("Stop")
+    panel.wait_for(" --stop")
     panel.wait_for_state("stopped", "fashion")
     panel.press("Attach in New Notebook")
     panel.page.locator(".jp-Notebook .jp-OutputArea .dl-run").get_by_text("stopped").wait_for()
@@ -184,9 +185,11 @@ def test_keras_settings_are_changed_and_the_change_is_undone(panel):
     assert panel.page.locator("#dl-magics-keras").bounding_box()["height"] > 100
     panel.wait_for("→ float64")
     panel.wait_for("%backend --floatx float64 --here")
+    panel.wait_for("Undo in ")
     assert panel.find_problems() == []
     panel.shoot("keras")
     panel.press("Undo")
+    panel.wait_for("%backend --undo --here")
     panel.wait_for("floatx: float64 →")
 
     panel.toggle_section("Keras settings")

@@ -64,56 +64,44 @@ def beside(file):
     return sorted(each.name for each in file.parent.iterdir())
 
 
-def test_a_new_file_has_the_ordering_under_both_names(file):
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+def test_the_ordering_is_written_under_both_names(file):
+    keras_json.write_settings(file, {"image_data_format": "channels_first"})
 
-    assert in_it(file) == {
-        "backend": "jax",
-        "image_data_format": "channels_last",
-        "image_dim_ordering": "tf",
-    }
+    assert in_it(file) == {"image_data_format": "channels_first", "image_dim_ordering": "th"}
 
 
 def test_a_change_is_reported_key_by_key(file):
     put(file, json.dumps(KERAS_3 | {"image_data_format": "channels_last"}))
 
-    change = keras_json.write_settings(file, 3, {"backend": "jax", "floatx": "float32"})
+    change = keras_json.write_settings(file, {"backend": "jax", "floatx": "float32"})
 
-    assert change.changed == {
-        "backend": ("tensorflow", "jax"),
-        "image_dim_ordering": (None, "tf"),
-    }
+    assert change.changed == {"backend": ("tensorflow", "jax")}
 
 
-@pytest.mark.parametrize(("major", "first"), [(1, "th"), (2, "tf"), (3, "tf")])
-def test_the_ordering_that_this_keras_reads_wins(file, major, first):
-    put(file, '{"image_dim_ordering": "th", "image_data_format": "channels_last"}')
+@pytest.mark.parametrize(
+    "ordering",
+    [
+        {},
+        {"image_dim_ordering": "th"},
+        {"image_data_format": "channels_first"},
+        {"image_dim_ordering": "th", "image_data_format": "channels_last"},
+    ],
+)
+def test_an_ordering_that_is_not_named_stays_as_it_is(file, ordering):
+    put(file, json.dumps({"backend": "theano", **ordering}))
 
-    keras_json.write_settings(file, major, {"floatx": "float64"})
+    keras_json.write_settings(file, {"backend": "tensorflow", "epsilon": 1e-6})
 
-    assert in_it(file)["image_dim_ordering"] == first
-
-
-def test_a_keras_json_of_keras_1_is_read(file):
-    put(file, SEED)
-
-    change = keras_json.write_settings(file, 3, {"backend": "tensorflow"})
-
-    assert change.changed == {
-        "backend": ("theano", "tensorflow"),
-        "image_data_format": (None, "channels_first"),
-    }
+    assert in_it(file) == {"backend": "tensorflow", **ordering, "epsilon": 1e-6}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-@given(FOREIGN, OURS, st.sampled_from([1, 2, 3]), st.sampled_from([None, 4]))
-def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, major, indent):
+@given(FOREIGN, OURS, st.sampled_from([None, 4]))
+def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, indent):
     put(file, json.dumps({**foreign, **ours}, indent=indent))
     before = list(in_it(file).items())
 
-    keras_json.write_settings(
-        file, major, {"floatx": "float64", "image_data_format": "channels_first"}
-    )
+    keras_json.write_settings(file, {"floatx": "float64", "image_data_format": "channels_first"})
 
     after = in_it(file)
     assert after["floatx"] == "float64"
@@ -127,11 +115,11 @@ def test_foreign_keys_are_kept_in_value_and_order(file, foreign, ours, major, in
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-@given(FOREIGN, OURS, st.sampled_from([1, 3]))
-def test_undo_restores_every_character_and_twice_redoes_the_change(file, foreign, ours, major):
+@given(FOREIGN, OURS)
+def test_undo_restores_every_character_and_twice_redoes_the_change(file, foreign, ours):
     put(file, json.dumps({**foreign, **ours}, indent=1))
     before = file.read_text("utf-8")
-    keras_json.write_settings(file, major, {"floatx": "float64", "epsilon": 0.5})
+    keras_json.write_settings(file, {"floatx": "float64", "epsilon": 0.5})
     after = file.read_text("utf-8")
 
     keras_json.undo_change(file)
@@ -143,7 +131,7 @@ def test_undo_restores_every_character_and_twice_redoes_the_change(file, foreign
 
 
 def test_undo_of_the_first_write_leaves_no_file(file):
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, {"backend": "jax"})
 
     change = keras_json.undo_change(file)
 
@@ -154,7 +142,7 @@ def test_undo_of_the_first_write_leaves_no_file(file):
 def test_undo_restores_the_previous_file_also_after_a_change_of_another_program(file):
     before = '{"backend": "torch", "floatx": "float32", "theirs": 1}'
     put(file, before)
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, {"backend": "jax"})
     put(file, "{")
 
     keras_json.undo_change(file)
@@ -167,7 +155,7 @@ def test_undo_restores_the_previous_file_also_after_a_change_of_another_program(
 def test_the_file_is_written_as_keras_writes_it(file):
     put(file, '{"b":1,"backend":"jax","image_data_format":"channels_last"}')
 
-    keras_json.write_settings(file, 3, {"floatx": "float16"})
+    keras_json.write_settings(file, {"floatx": "float16"})
 
     assert file.read_text() == json.dumps(in_it(file), indent=4) + "\n"
     assert next(iter(in_it(file))) == "b"
@@ -184,12 +172,12 @@ def test_undo_without_a_change_is_refused(file, kept):
 
 
 def test_writing_the_same_settings_again_changes_nothing(file):
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, {"backend": "jax"})
     keras_json.undo_change(file)
     keras_json.undo_change(file)
     before = file.stat().st_mtime_ns
 
-    change = keras_json.write_settings(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, {"backend": "jax"})
 
     assert change.changed == {}
     assert file.stat().st_mtime_ns == before
@@ -199,7 +187,7 @@ def test_writing_the_same_settings_again_changes_nothing(file):
 def test_a_damaged_file_is_moved_aside(file, text):
     put(file, text)
 
-    change = keras_json.write_settings(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, {"backend": "jax"})
 
     assert in_it(file)["backend"] == "jax"
     (aside,) = [each for each in file.parent.iterdir() if "damaged" in each.name]
@@ -211,7 +199,7 @@ def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
     put(file, "")
     file.write_bytes(b'{"a": "\xff\xfe"}')
 
-    change = keras_json.write_settings(file, 3, {"backend": "jax"})
+    change = keras_json.write_settings(file, {"backend": "jax"})
 
     assert "damaged" in change.moved_to
     with open(change.moved_to, "rb") as aside:  # noqa: PTH123 - a path of theirs
@@ -221,14 +209,14 @@ def test_a_file_that_is_not_utf_8_is_moved_aside_unchanged(file):
 def test_an_empty_file_is_not_moved_aside(file):
     put(file, " \n")
 
-    assert keras_json.write_settings(file, 3, {"backend": "jax"}).moved_to == ""
+    assert keras_json.write_settings(file, {"backend": "jax"}).moved_to == ""
 
 
 def test_a_byte_order_mark_is_removed(file):
     put(file, '\ufeff{"backend": "jax", "mine": 1}')
     assert keras_json.read_file(file).damaged == "it starts with a byte order mark"
 
-    keras_json.write_settings(file, 3, {"backend": "torch"})
+    keras_json.write_settings(file, {"backend": "torch"})
 
     assert not keras_json.read_file(file).damaged
     assert in_it(file)["mine"] == 1
@@ -240,7 +228,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(file, tmp_path):
     file.parent.mkdir()
     file.symlink_to(target)
 
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, {"backend": "jax"})
 
     assert file.is_symlink()
     assert in_it(target)["backend"] == "jax"
@@ -252,7 +240,7 @@ def test_a_dangling_link_gets_its_target(file, tmp_path):
     file.parent.mkdir()
     file.symlink_to(tmp_path / "later" / "keras.json")
 
-    keras_json.write_settings(file, 3, {"backend": "jax"})
+    keras_json.write_settings(file, {"backend": "jax"})
 
     assert file.is_symlink()
     assert in_it(tmp_path / "later" / "keras.json")["backend"] == "jax"
@@ -262,7 +250,7 @@ def test_a_folder_in_its_place_is_refused(file):
     file.mkdir(parents=True)
 
     with pytest.raises(CannotChange, match="Is a directory"):
-        keras_json.write_settings(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, {"backend": "jax"})
 
     assert file.is_dir()
 
@@ -272,16 +260,14 @@ def test_a_link_to_itself_is_refused(file):
     file.symlink_to(file)
 
     with pytest.raises(CannotChange):
-        keras_json.write_settings(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, {"backend": "jax"})
 
 
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "a file").write_text("")
 
     with pytest.raises(CannotChange, match="cannot be changed"):
-        keras_json.write_settings(
-            tmp_path / "a file" / "keras" / "keras.json", 3, {"backend": "jax"}
-        )
+        keras_json.write_settings(tmp_path / "a file" / "keras" / "keras.json", {"backend": "jax"})
 
 
 def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_factory):
@@ -292,7 +278,7 @@ def test_a_folder_that_is_read_only_is_refused_and_nothing_is_changed(tmp_path_f
     folder.chmod(0o555)
 
     with unprivileged(), pytest.raises(CannotChange, match="Permission denied"):
-        keras_json.write_settings(file, 3, {"backend": "jax"})
+        keras_json.write_settings(file, {"backend": "jax"})
 
     folder.chmod(0o755)
     assert file.read_text() == SEED
@@ -303,7 +289,7 @@ def test_concurrent_writers_lose_no_change(file):
     put(file, '{"mine": 1}')
     program = (
         "import sys; from pathlib import Path; from dl_magics.keras_config import keras_json\n"
-        "for n in range(40): keras_json.write_settings(Path(sys.argv[1]), 3, "
+        "for n in range(40): keras_json.write_settings(Path(sys.argv[1]), "
         "{sys.argv[2]: sys.argv[3] + str(n)})"
     )
     started = [

@@ -112,6 +112,7 @@ export function run(change: Partial<IRun> = {}): IRun {
     model: 'VGG16',
     data: 'data/dogscats',
     host: '',
+    host_ids: [],
     dollars_per_hour: null,
     phase: 'features',
     unit: 'images',
@@ -130,7 +131,7 @@ export function run(change: Partial<IRun> = {}): IRun {
     fix: '',
     stopping: false,
     has_report: false,
-    cells: { attach: '%attach', resume: '%finetune --resume' },
+    cells: { attach: '%attach', stop: '%attach --stop', resume: '%finetune --resume' },
     ...change
   };
 }

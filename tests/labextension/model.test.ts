@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isIdle, perHour, totalCost } from '../../labextension/src/model/bill';
+import { findIdle, perHour, totalCost } from '../../labextension/src/model/bill';
 import { Cloud } from '../../labextension/src/model/cloud';
 import { Keras } from '../../labextension/src/model/keras';
 import { Questions } from '../../labextension/src/model/questions';
 import { Runs } from '../../labextension/src/model/runs';
+import type { IInstance } from '../../labextension/src/rest/contract';
 import { answeredBy, instance, listing, refused, run } from './answers';
 
 const ID = 'i-00000000000000001';
@@ -18,11 +19,18 @@ test('the cost goes on by the second, for what is billed only', () => {
   assert.equal(perHour([instance(), instance(), unknown]), 1);
 });
 
-test('money runs for nothing where an instance runs and no run trains on one', () => {
-  assert.equal(isIdle([instance()], []), true);
-  assert.equal(isIdle([instance()], [run()]), true);
-  assert.equal(isIdle([instance()], [run({ host: 'gpu' })]), false);
-  assert.equal(isIdle([instance({ state: 'pending' })], []), false);
+test('money runs for nothing on an instance that runs while no run trains on it', () => {
+  const other = instance({ id: 'i-00000000000000002' });
+  const idle = (billed: IInstance[], ...ids: string[]): string[] =>
+    findIdle(billed, [run({ host_ids: ids })]).map(each => each.id);
+
+  assert.deepEqual(idle([instance()]), [ID]);
+  assert.deepEqual(idle([instance()], ID), []);
+  // One of the same name, a host that is no instance, and a crew.
+  assert.deepEqual(idle([instance(), other], other.id), [ID]);
+  assert.deepEqual(idle([instance()], 'me@cluster'), [ID]);
+  assert.deepEqual(idle([instance(), other], ID, other.id), []);
+  assert.deepEqual(idle([instance({ state: 'pending' })]), []);
 });
 
 test('a click shows at once, before the server has answered', async () => {

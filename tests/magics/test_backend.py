@@ -122,6 +122,21 @@ def test_explain_prints_code_that_writes_the_same_settings(ran, keras_json):
     assert "no change needed" in repr(ran("%backend jax --image-data-format th"))
 
 
+def test_a_setting_leaves_the_ordering_in_force_and_explain_writes_the_same_file(ran, keras_json):
+    keras_json.parent.mkdir()
+    keras_json.write_text('{"image_dim_ordering": "th", "backend": "tensorflow"}')
+    before = keras_json.read_text()
+    exec(str(ran("%backend --epsilon 1e-6 --explain")), {})
+    explained = json.loads(keras_json.read_text())
+    keras_json.write_text(before)
+
+    shown = repr(ran("%backend --epsilon 1e-6"))
+
+    assert "image_data_format" not in shown
+    assert repr(ran("%backend")).split("image_data_format", 1)[1].split()[0] == "channels_last"
+    assert json.loads(keras_json.read_text()) == explained
+
+
 def test_explain_prints_code_that_writes_the_same_theano_device(ran, tmp_path, monkeypatch):
     for name in (theanorc.FLAGS, theanorc.FILES):
         monkeypatch.delenv(name, raising=False)

@@ -16,7 +16,7 @@ from dl_magics.actions.gpu import notebook_kernel
 from dl_magics.magics.display.remote_error import GpuError
 from dl_magics.ssh import blocking, connection
 from support.ec2_client import until
-from support.kernel import another_host_answers
+from support.kernel import another_host_answers, replace_kernels
 
 
 @pytest.fixture
@@ -308,6 +308,18 @@ def test_a_cell_on_a_dead_gpu_kernel_fails_and_does_not_wait(run, capsys):
     capsys.readouterr()
     run("%%gpu\nprint('again')")
     assert capsys.readouterr().out == "again\n"
+
+
+def test_a_background_cell_of_a_host_that_was_replaced_is_not_waited_for(run, host_home):
+    run("%%gpu --background\nimport time\ntime.sleep(600)")
+    notebook_kernel.detach()
+    replace_kernels(host_home)
+
+    run("%gpu_connect")
+    with pytest.raises((errors.KernelDied, errors.OutputLost), match="replaced") as lost:
+        run("%gpu_output")
+
+    assert "run the cell again" in lost.value.fix
 
 
 def test_a_device_is_in_force_in_each_gpu_kernel_that_starts(run):

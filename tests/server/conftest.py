@@ -7,15 +7,18 @@ app, publisher, services: tests/server/test_server.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dl_magics.actions.aws import selection
+from dl_magics.runs import remote_origin
 from dl_magics.store import paths, state
 from dl_magics.store.state import State
+from support import run_events
 from support.code_coverage import measured
 from support.jupyter import rest_server
 from support.jupyter.rest_server import RestServer
@@ -47,3 +50,17 @@ def home(home: Path, shared_server: RestServer, monkeypatch: pytest.MonkeyPatch)
 def server(shared_server: RestServer, home: Path) -> RestServer:
     assert paths.data_folder() == home
     return shared_server
+
+
+@pytest.fixture
+def train_on(home: Path) -> Callable[[str], str]:
+    """Let a run train on an instance, as far as this computer knows; return its name."""
+
+    def begin(id_: str) -> str:
+        folder = home / "runs" / "2026-11-27_night"
+        run_events.write_log(folder, run_events.make_events())
+        there = {**run_events.ORIGIN.host, "alias": id_}
+        remote_origin.save(folder, replace(run_events.ORIGIN, host=there, is_complete=False))
+        return folder.name
+
+    return begin

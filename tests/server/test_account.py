@@ -79,3 +79,20 @@ def test_the_practice_cloud_is_started_and_stopped_by_the_panel_alone(server):
 
     assert (off.body["on"], off.body["place"]["profile"]) == (False, "default")
     assert server.fetch("POST", "practice/faults", {"name": "throttled"}).status == 409
+
+
+def test_leaving_the_practice_cloud_asks_with_the_runs_that_it_interrupts(
+    server, cloud, rent, train_on
+):
+    name = train_on(rent())
+
+    asked = server.fetch("PUT", "practice", {"on": False})
+
+    assert (asked.status, asked.body["error"]) == (409, "NotConfirmed")
+    assert asked.body["question"] == (
+        f"The practice cloud stops, and interrupts {name}, which can be resumed from its last "
+        "checkpoint"
+    )
+    assert server.get("practice")["on"]
+    confirmed = {"on": False, "confirmed": asked.body["question"]}
+    assert server.fetch("PUT", "practice", confirmed).body["on"] is False

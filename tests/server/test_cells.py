@@ -110,6 +110,8 @@ def test_the_cells_of_settings_runs_and_faults_are_parsed_by_their_magics():
     assert float(parse(settings).epsilon) == 1e-7
     assert parse(settings).here
     assert parse(device).device == "cpu"
-    assert cells.run_cells("2026_run")["attach"] == "%attach 2026_run"
+    of_run = cells.run_cells("2026_run")
+    assert of_run["attach"] == "%attach 2026_run"
+    assert (parse(of_run["stop"]).run, parse(of_run["stop"]).stop) == ("2026_run", True)
     fault = parse(cells.fault_cell("no-capacity", 2))
     assert (fault.what, fault.name, fault.times) == ("fault", "no-capacity", 2)

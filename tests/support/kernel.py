@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -78,6 +80,14 @@ def another_host_answers(host_home: Path, cloud: practice.PracticeCloud) -> Iter
     finally:
         for path, content in of_the_host.items():
             path.write_bytes(content)
+
+
+def replace_kernels(host_home: Path) -> None:
+    """Leave an instance as a new one: without GPU kernels, agents and their journals."""
+    for each in psutil.process_iter(["cmdline"]):
+        if any(word.startswith(f"{host_home}/.dlm/") for word in each.info["cmdline"] or []):
+            each.kill()
+    shutil.rmtree(host_home / ".dlm")
 
 
 def shell_with_magics() -> InteractiveShell:

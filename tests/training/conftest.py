@@ -2,6 +2,7 @@
 
 Modules that are covered by a test of another name:
 
+class_order: tests/training/test_run.py
 phases: tests/training/engine/test_pipeline.py
 kernel_entry: tests/training/test_kernel_run.py
 recorder: tests/training/engine/test_resume.py

@@ -18,8 +18,10 @@ CLASSES = ("blue", "green", "red")
 IMAGES, SIZE, EPOCHS = 12, 32, 4
 
 TRAIN = """
-import json, sys
+import json, random, sys
 from pathlib import Path
+import keras
+import numpy as np
 from dl_magics.runs import log
 from dl_magics.training import recorder
 from dl_magics.runs.paths import RunPaths
@@ -54,6 +56,20 @@ def broken(paths):
     list(recorder.record_resumed_run(paths))
     return log.read_events(paths.run)
 
+def draw():
+    drawn = [random.random(), np.random.rand(), float(keras.random.uniform(()))]
+    if keras.config.backend() == "torch":
+        import torch
+        drawn.append(float(torch.rand(())))
+    if keras.config.backend() == "tensorflow":
+        import tensorflow
+        drawn.append(float(tensorflow.random.uniform(())))
+    return drawn
+
+keras.utils.set_random_seed(7)
+_, expected = draw(), draw()
+keras.utils.set_random_seed(7)
+draw()
 told = {}
 for run in runs:
     name, _, features = run.partition(":")
@@ -61,6 +77,7 @@ for run in runs:
     paths.run.mkdir()
     events = broken(paths) if name == "broken" else recorder.record_new_run(recipe, paths)
     told[name] = [event.to_json() for event in events]
+drawn_after = draw()
 print(json.dumps(told))
 """
 
@@ -85,7 +102,8 @@ model = keras.Model(inputs, networks.join_probabilities(head(frozen(inputs))))
 images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
 maps = GradCam(take_apart(model)).draw_maps(images, [0, 1]).tolist()
 found = device.detect_device()
-print(json.dumps({"maps": maps, "device": [found.kind, found.memory > 0, found.winograd]}))
+about = [found.kind, found.memory > 0, found.winograd]
+print(json.dumps({"maps": maps, "device": about, "drawn": [drawn_after, expected]}))
 """
 
 PREDICT = """
@@ -237,6 +255,14 @@ def test_a_device_is_detected_on_each_backend(trained):
     assert kind in ("cpu", "gpu")
     assert has_memory
     assert backend == "tensorflow" or not winograd
+
+
+def test_the_generators_of_the_notebook_are_left_as_they_were(trained):
+    *_, said = trained
+
+    drawn, expected = said["drawn"]
+
+    assert drawn == expected
 
 
 def test_grad_cam_is_the_same_on_each_backend(trained):

@@ -66,10 +66,11 @@ def folder(at, parts):
     [
         ("augment = 2", "# The run also draws from 2 augmented copies of each image"),
         ("def augment(image, random):\n    return image", "# In each epoch the run trains on what"),
+        ("sample = 2", "# The run trains on 2 images of each class, its sample; this script"),
         ("epochs = 1", "# The frozen part"),
     ],
 )
-def test_the_script_says_what_it_does_not_augment(tmp_path, cell, said):
+def test_the_script_says_what_it_leaves_out(tmp_path, cell, said):
     data = folder(tmp_path / "photos", ("",))
 
     script = explain.write_script(parse_cell(str(data), cell, {}))

@@ -12,10 +12,12 @@ from html import unescape
 import numpy as np
 import pytest
 
+from dl_magics.actions.results.evaluating import read_stored
 from dl_magics.errors import DamagedRun, NotTrained
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import FILE_NAME, LogWriter
 from dl_magics.runs.report.page import write_report
+from dl_magics.training.engine.resume_point import load_resume_point
 from dl_magics.training.run import Run
 from support import run_events, tiny_keras
 from support.backbones import small_model
@@ -83,15 +85,17 @@ def test_the_classes_of_folders_with_decomposed_names_are_those_of_their_photos(
 
 
 def test_a_run_whose_class_names_were_written_in_another_order_is_refused(tmp_path):
-    run = make_run(tmp_path / "run", ended=RunEnded(status="done"), classes=("é", "z", "p"))
+    run = make_run(tmp_path / "run", run_events.epoch(1), classes=("é", "z", "p"))
     (run.path / "model.keras").write_bytes(b"a model")
 
-    with pytest.raises(
-        DamagedRun, match=r"\(é, z, p\) are not in the order of its labels"
-    ) as error:
-        run.predict(tmp_path)
-
-    assert error.value.fix.startswith("Run the %%finetune cell again")
+    for use in (
+        lambda: run.predict(tmp_path),
+        lambda: read_stored(run, "valid"),
+        lambda: load_resume_point(run.record),
+    ):
+        with pytest.raises(DamagedRun, match=r"\(é, z, p\) are not in the order") as refused:
+            use()
+        assert refused.value.fix.startswith("Run the %%finetune cell again")
 
 
 def make_run(folder, *events, **about):

@@ -189,11 +189,10 @@ def until_ssh_answers(
             if instance.address != before.address:
                 yield instance
         if now - began > seconds:
+            advice = _SLOW if instance.ip else _BASTION
             raise NoAnswer(
                 f"{instance} but SSH has not answered for {seconds:.0f} s.",
-                fix=(_SLOW if instance.ip else _BASTION).format(
-                    quote_name(instance.name, instance.id)
-                ),
+                fix=advice.format(quote_name(instance.name, instance.id)),
             )
     yield replace(instance, answers=True)
 

@@ -60,26 +60,23 @@ def describe_region(context: Context) -> str:
     return "\n".join([context.profile_and_region, *context.profile.describe_variables()])
 
 
-def allow_from(context: Context, sources: list[str] | None) -> Context:
-    """Return the context with these address ranges for SSH, or with its own if none are named."""
-    return replace(context, allow_from=_parse_sources(sources)) if sources else context
+def allow_from(context: Context, sources: list[str]) -> Context:
+    """Return the context with these address ranges for SSH.
+
+    `me` is the current address of this computer.
+    """
+    ranges = () if sources == ["me"] else tuple(map(own_address.parse_range, sources))
+    return replace(context, allow_from=ranges)
 
 
-def store_allow_from(sources: list[str] | None) -> None:
-    """Use these address ranges for SSH from now on, if any are named."""
-    if sources:
-        ranges = _parse_sources(sources)
-        state.update(lambda remembered: replace(remembered, allow_from=ranges))
+def store_allow_from(context: Context) -> None:
+    """Store the address ranges of a context for later, once what they are for was confirmed."""
+    state.update(lambda remembered: replace(remembered, allow_from=context.allow_from))
 
 
 def _keep(profile: AwsProfile) -> None:
     settings = state.ProfileSettings(**asdict(profile))
     selection.update(lambda remembered: replace(remembered, profile=settings))
-
-
-def _parse_sources(sources: list[str]) -> tuple[str, ...]:
-    """Return address ranges; `me`, the current address of this computer, is none."""
-    return () if sources == ["me"] else tuple(map(own_address.parse_range, sources))
 
 
 def _existing_file(name: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from dl_magics.actions.aws import access
 from dl_magics.actions.aws.context import Context
-from dl_magics.actions.aws.guard import alarm, records
+from dl_magics.actions.aws.guard import alarm, ends, records
+from dl_magics.actions.aws.guard.limits import LimitOptions
 from dl_magics.aws import quotas
 from dl_magics.aws.pricing import prices
 from dl_magics.core.instance import Instance, Instances
@@ -58,11 +59,16 @@ def add_price(context: Context, instance: Instance) -> Instance:
 
 
 def start(
-    context: Context, word: str | None = None, *, wait_seconds: float = 0.0
+    context: Context,
+    word: str | None = None,
+    *,
+    wait_seconds: float = 0.0,
+    asked: LimitOptions | None = None,
 ) -> Iterator[Instance]:
     """Start an instance; yield it at each change, finally when SSH answers.
 
-    If AWS has no capacity, the start is retried for `wait_seconds`.
+    If AWS has no capacity, the start is retried for `wait_seconds`, or until the end that was
+    asked for.
     """
     instance = context.resolve_instance(word, exact=True)
     give_up = time.monotonic() + wait_seconds
@@ -81,6 +87,8 @@ def start(
             if time.monotonic() + _RETRY_SECONDS > give_up:
                 raise
             time.sleep(_RETRY_SECONDS)
+            if asked:
+                asked.check_ahead()
             instance = context.resolve_instance(instance.id)
         except QuotaReached as error:
             running = context.ec2.list_instances()
@@ -90,16 +98,22 @@ def start(
     yield from add_prices(context, access.until_ssh_answers(context, context.ec2, instance))
 
 
-def start_question(context: Context, instance: Instance) -> str | None:
-    """Return the confirmation question with the cost; None if a start costs nothing more."""
+def start_question(
+    context: Context, instance: Instance, asked: LimitOptions | None = None
+) -> str | None:
+    """Return the confirmation question with the cost; None if a start costs nothing more.
+
+    `asked` are the limits that are set on its guard when it runs.
+    """
     if instance.state not in ("stopping", "stopped"):
         return None
     (shown,) = context.ec2.add_disks([instance])
-    return describe_start(context, add_price(context, shown))
+    return describe_start(context, add_price(context, shown), asked)
 
 
-def describe_start(context: Context, shown: Instance) -> str:
-    """Return what a start of this instance costs, whose price and disks were read."""
+def describe_start(context: Context, shown: Instance, asked: LimitOptions | None = None) -> str:
+    """Return what a start of this instance costs, whose price and disks were read, and its end."""
+    stops = ends.describe_ends(shown, asked or LimitOptions())
     gpu = f" with {shown.gpu}" if shown.gpu else ""
     # An Elastic IP address is in the price already.
     lines = [
@@ -107,6 +121,7 @@ def describe_start(context: Context, shown: Instance) -> str:
         f"price    {shown.price_text} while it runs",
         *([] if shown.elastic_ips else [f"address  {prices.describe_address(context.session)}"]),
         f"disks    {shown.disk_gib} GiB, {shown.month_text}, also while stopped",
+        *([f"stops    {stops}"] if stops else []),
     ]
     return "\n  ".join(lines)
 

@@ -8,6 +8,7 @@ from typing import Any
 from dl_magics.actions.keras import settings as keras_settings
 from dl_magics.actions.keras.settings import Where
 from dl_magics.keras_config import cuda_visible_devices, options, theanorc
+from dl_magics.keras_config import keras_json as keras_config_file
 from dl_magics.training.theano import resources
 
 _KERAS_JSON = """\
@@ -46,10 +47,7 @@ import os
 
 def keras_json(asked: Mapping[str, Any], where: Where | None = None) -> str:
     """Return Python code that writes the settings into `keras.json`."""
-    settings = options.parse_options(asked)
-    ordering = settings.get("image_data_format")
-    if ordering:
-        settings["image_dim_ordering"] = options.ORDERINGS[ordering]
+    settings = keras_config_file.list_entries(options.parse_options(asked))
     return _KERAS_JSON.format(path=keras_settings.show_settings(where).path, settings=settings)
 
 

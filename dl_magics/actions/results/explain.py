@@ -6,25 +6,44 @@ from dl_magics.actions.aws.explain.shell import Script, comment
 from dl_magics.actions.results.place import ResultPlace
 from dl_magics.actions.results.predicting import ImagesPlace
 from dl_magics.data import layout
+from dl_magics.runs import evaluation
+from dl_magics.runs.report import loading_code
 from dl_magics.training.engine.pipeline import MODEL
 
 _LOAD = """\
-import json, os, zipfile
+import json, os, pathlib, zipfile
 import keras
 import numpy as np
+{imports}
 
 file = os.path.expanduser({model!r})
 model = keras.saving.load_model(file, compile=False)
 classes = json.loads(zipfile.ZipFile(file).read("classes.json"))
+
+{load}
+"""
+
+_LIST = """\
+# The images of this part, as the run found them: %confusion --split {split} writes this list.
+found = json.load(open(os.path.expanduser({listed!r})))
+files = [os.path.join({root}, path) for path, _, _ in found["photos"]]
+labels = np.array([classes.index(name) for _, name, _ in found["photos"]])
+"""
+
+_FOLDER = """\
+folder = pathlib.Path({folder!r})
+files = [
+    each for name in classes for each in sorted((folder / name).rglob("*"))
+    if each.suffix.lower() in Image.registered_extensions()
+]
+labels = np.array([classes.index(each.relative_to(folder).parts[0]) for each in files])
 """
 
 _EVALUATE = """\
-images = keras.utils.image_dataset_from_directory(
-    {folder!r}, image_size=model.input_shape[1:3], crop_to_aspect_ratio=True,
-    class_names=classes, shuffle=False, batch_size=32,{split}
-)
-labels = np.concatenate([label for _, label in images])
-probabilities = model.predict(images)
+probabilities = np.concatenate([
+    model.predict_on_batch(np.stack([load(each) for each in files[n : n + 32]]))
+    for n in range(0, len(files), 32)
+])
 predicted = probabilities.argmax(1)
 """
 
@@ -40,11 +59,11 @@ print(sorted(pairs, reverse=True))
 """
 
 _REGIONS = """\
-pixels = np.concatenate([image for image, _ in images])
+pixels = np.stack([load(each) for each in files])
 side = pixels.shape[1] // 4
 others = [np.random.choice(np.flatnonzero(labels != label)) for label in labels]
 pixels[:, :side, :side] = pixels[others, :side, :side]  # the top left corner of another class
-changed = model.predict(pixels).argmax(1)
+changed = model.predict(pixels, verbose=0).argmax(1)
 for n, name in enumerate(classes):
     print(name, (predicted == n)[labels == n].mean(), (changed == n)[labels == n].mean())
 """
@@ -52,11 +71,11 @@ for n, name in enumerate(classes):
 _LOSSES = """\
 losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1))
 for n in np.argsort(-losses)[:{most}]:
-    print(images.file_paths[n], classes[predicted[n]], probabilities[n].max(), losses[n])
+    print(files[n], classes[predicted[n]], probabilities[n].max(), losses[n])
 
 frozen, head = model.layers[1:3]
 pool = frozen.layers[-1]
-image = next(iter(images))[0][:1]
+image = load(files[0])[None].astype(np.float32)
 if len(pool.input.shape) == 4:
     # Grad-CAM of one image: the last map of the network, weighted by the gradient of a logit.
     import tensorflow as tf
@@ -75,20 +94,15 @@ else:
     for n, field in enumerate(np.ndindex(7, 7)):
         rows, columns = (slice(edges[at], edges[at + 1]) for at in field)
         hidden[n, rows, columns] = hidden[n].mean((0, 1))
-    fall = probabilities[0, predicted[0]] - model.predict(hidden)[:, predicted[0]]
+    fall = probabilities[0, predicted[0]] - model.predict(hidden, verbose=0)[:, predicted[0]]
     cam = np.maximum(fall, 0).reshape(7, 7)
 """
 
 _PREDICT = """\
-import pathlib
-
-for file in sorted(pathlib.Path({path!r}).rglob("*")):
-    if file.is_file():
-        image = keras.utils.load_img(
-            file, target_size=model.input_shape[1:3], keep_aspect_ratio=True
-        )
-        (row,) = model.predict(keras.utils.img_to_array(image)[None], verbose=0)
-        print(file, classes[row.argmax()], row.max())
+path = pathlib.Path({path!r}).expanduser()
+for file in sorted(each for each in path.rglob("*") if each.is_file()) or [path]:
+    (row,) = model.predict(load(file)[None], verbose=0)
+    print(file, classes[row.argmax()], row.max())
 """
 
 
@@ -109,27 +123,30 @@ def explain_evaluation(place: ResultPlace, split: str, *, view: str, most: int =
         "regions": _REGIONS,
     }
     first = [comment(f"runs this on {place.host}")] if place.host else []
-    return Script("\n".join([*first, _load(place), _read_images(place, split), ends[view]]))
+    listed = _list_images(place, split)
+    return Script("\n".join([*first, _load(place), listed + _EVALUATE, ends[view]]))
 
 
-def _read_images(place: ResultPlace, split: str) -> str:
-    """Return the code that reads and predicts the images of a part."""
-    recipe = place.run.state.recipe
-    root = place.data or str(recipe.get("data", ""))
-    folder, subset = f"{root}/{split}", ""
+def _list_images(place: ResultPlace, split: str) -> str:
+    """Return the code that lists the images of a part with their classes."""
+    root = place.data or str(place.run.state.recipe.get("data", ""))
     if not place.host:
         train, valid = layout.find_train_and_valid(root)
-        if split != "test":
-            folder = str(train if split == "train" else valid)
-        if split != "test" and train == valid:
-            name = "training" if split == "train" else "validation"
-            subset = (
-                f"\n    validation_split={recipe.get('valid', 0.2)}, subset={name!r}, "
-                f"seed={recipe.get('seed', 42)},  # Keras splits the images differently"
-            )
-    return _EVALUATE.format(folder=folder, split=subset)
+        if split == "test":
+            folder = layout.find_test(layout.require_folder(root)) or f"{root}/test"
+            return _FOLDER.format(folder=str(folder))
+        if train != valid:
+            return _FOLDER.format(folder=str(train if split == "train" else valid))
+    return _LIST.format(
+        split=split,
+        listed=f"{place.folder}/{evaluation.FOLDER}/{split}.json",
+        root=repr(place.data) if place.data else 'found["root"]',
+    )
 
 
 def _load(place: ResultPlace) -> str:
-    model = f"{place.folder}/{MODEL}"
-    return _LOAD.format(model=model)
+    return _LOAD.format(
+        model=f"{place.folder}/{MODEL}",
+        imports=loading_code.IMPORTS,
+        load=loading_code.write_function(place.run.state),
+    )

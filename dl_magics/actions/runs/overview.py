@@ -29,8 +29,8 @@ class RunSummary:
     """A run in one line of the panel.
 
     `status` is "damaged" where the log cannot be read, with `error` and `fix`. `host` is "" for
-    this computer; `dollars` are what its instance cost while the run went on, by
-    the price of `price_day`, `budget` what it may cost.
+    this computer, `host_ids` are the instances, or other hosts, of the run; `dollars` are what its
+    instance cost while the run went on, by the price of `price_day`, `budget` what it may cost.
     """
 
     name: str
@@ -40,6 +40,7 @@ class RunSummary:
     model: str = ""
     data: str = ""
     host: str = ""
+    host_ids: tuple[str, ...] = ()
     dollars_per_hour: float | None = None
     price_day: str = ""
     phase: str = ""
@@ -150,6 +151,7 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         model=str(state.recipe.get("model", "")),
         data=str(state.recipe.get("data", "")),
         host=str(state.host.get("name", "")),
+        host_ids=_list_host_ids(state),
         dollars_per_hour=dollars_per_hour,
         price_day=str(state.host.get("price_day", "")),
         phase=state.phase,
@@ -171,3 +173,9 @@ def _summarize_state(folder: Path, state: RunState) -> RunSummary:
         stopping=stop_request.is_stop_requested(folder),
         has_report=find_report(folder) is not None,
     )
+
+
+def _list_host_ids(state: RunState) -> tuple[str, ...]:
+    ids = state.host.get("ids")  # of a crew
+    listed = ids if isinstance(ids, list | tuple) else [state.host.get("id", "")]
+    return tuple(str(each) for each in listed if each)

@@ -59,12 +59,18 @@ def is_up(ending: Ending) -> bool:
 
 
 def shorten_guard(ending: Ending) -> str:
-    """Let the guard of an instance that stays up stop it soon; return what to say of it, or ""."""
+    """Let the guard of an instance that stays up stop it soon; return what to say of it, or "".
+
+    A shorter idle timeout stays.
+    """
     with suppress(DLMagicsError):
         instance = ending.context.ec2.describe_instance(ending.id)
-        control.change_idle_timeout(ending.context, instance, _SHORT_IDLE_SECONDS)
-        minutes = _SHORT_IDLE_SECONDS // 60
-        return f", and its guard does after {minutes} idle minutes (%idle_timeout)"
+        if status := control.read_status(ending.context, instance):
+            seconds = status.settings.idle_seconds
+            if seconds is None or seconds > _SHORT_IDLE_SECONDS:
+                seconds = _SHORT_IDLE_SECONDS
+                control.change_idle_timeout(ending.context, instance, seconds)
+            return f", and its guard does after {seconds / 60:g} idle minutes (%idle_timeout)"
     return ""
 
 

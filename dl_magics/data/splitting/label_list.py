@@ -53,12 +53,12 @@ def read_labels(path: Path, names: Iterable[str], column: str = "") -> dict[str,
         raise BadData(f"'{path}' has no rows.", fix="Name a list with the class of each image.")
     index = _index(names)
     columns = list(rows[0])
-    found = {each: sum(row.get(each, "") in index for row in rows) for each in columns}
-    files = max(found, key=found.__getitem__)
-    if not found[files]:
+    files = _find_files(rows, index, [each for each in columns if each != column])
+    if not files:
+        named = " · --column names the classes, not the images" if column in columns else ""
         raise BadData(
             f"No column of '{path.name}' names the images: it has {shorten_list(columns)}.",
-            fix="Name the folder that holds the images of this list.",
+            fix=f"Name the folder that holds the images of this list{named}.",
         )
     label = _choose_column(path, rows, [each for each in columns if each != files], column)
     labels: dict[str, str] = {}
@@ -72,6 +72,20 @@ def read_labels(path: Path, names: Iterable[str], column: str = "") -> dict[str,
                 fix="Images of several classes cannot be split into folders: keep one row each.",
             )
     return labels
+
+
+def _find_files(rows: Rows, index: Mapping[str, str], columns: Iterable[str]) -> str:
+    """Return the column that names most of the files, "" for none.
+
+    Classes that are numbers may be names of files, too: of few of them, and without a suffix.
+    """
+    best, most = "", (0, 0)
+    for each in columns:
+        named = {value for row in rows if (value := row.get(each, "")) in index}
+        found = len({index[value] for value in named}), sum("." in value for value in named)
+        if found > most:
+            best, most = each, found
+    return best
 
 
 def _choose_column(path: Path, rows: Rows, others: list[str], column: str) -> Any:

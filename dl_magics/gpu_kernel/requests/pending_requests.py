@@ -105,9 +105,9 @@ class PendingRequests:
             case "kernel_died":
                 self._dead = entry.message["why"]
                 if "stopped" in entry.message:
-                    fix = entry.message["stopped"]
+                    fix = entry.message.get("fix", _RESTART)
                     self._fail_accepted(_died(self._dead, fix=fix))
-                    self.fail(not_running(f"{self._dead}.", fix))
+                    self.fail(not_running(entry.message["stopped"], fix))
                 else:
                     self._fail_accepted(_died(self._dead))
             case "kernel_started":

@@ -71,6 +71,9 @@ def _change(settings: Settings, changes: dict[str, Any]) -> Settings:
             until_boot=boot_id,
             until_epoch=time.time() + float(left) if left else None,
         )
+    if changes.get("max_seconds", settings.max_seconds) != settings.max_seconds:
+        notice_until = now + settings.warning_seconds
+        settings = replace(settings, notice_until=notice_until, notice_boot=boot_id)
     return Settings.from_values({**_to_values(settings), **changes})
 
 

@@ -122,7 +122,10 @@ class Guard:
 
 def make_limits(settings: Settings, boot_id: str, began: float) -> Limits:
     """Return the limits of the settings as times of this boot."""
-    ends = [] if settings.max_seconds is None else [began + settings.max_seconds]
+    ends = []
+    if settings.max_seconds is not None:
+        noticed = settings.notice_until if settings.notice_boot == boot_id else 0.0
+        ends.append(max(began + settings.max_seconds, noticed))
     if settings.until is not None and settings.until_boot == boot_id:
         ends.append(settings.until)
     kept = settings.keep_until if settings.keep_boot == boot_id else 0.0

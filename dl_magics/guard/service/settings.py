@@ -31,6 +31,9 @@ class Settings:
         The idle time, and the longest time from a boot on; None stands for never.
     until, until_epoch
         A hard end as a time of the boot clock of `until_boot`; after another boot, as an epoch.
+    notice_until
+        The time of the boot clock of `notice_boot` before which a longest time that was set during
+        that boot does not stop the instance: a person can still be warned.
     keep_until
         The time of the boot clock of `keep_boot` until which the instance is kept.
     tick_seconds
@@ -50,6 +53,8 @@ class Settings:
     until: float | None = None
     until_boot: str = ""
     until_epoch: float | None = None
+    notice_until: float = 0.0
+    notice_boot: str = ""
     keep_until: float = 0.0
     keep_boot: str = ""
     tick_seconds: float = 20.0
@@ -103,13 +108,14 @@ def update_settings(folder: Path, change: Callable[[dict[str, Any]], Settings]) 
 def adopt_until(settings: Settings, boot_id: str, now: float) -> Settings:
     """After another boot, turn a hard end that lies ahead into a time of this boot's clock.
 
-    `now` is its present time.
+    `now` is its present time. At the first boot an end that has passed since the launch holds, too.
     """
     if settings.until_epoch is None or settings.until_boot == boot_id:
         return settings
     left = settings.until_epoch - time.time()
-    until = now + left if left > 0 else None
-    epoch = settings.until_epoch if left > 0 else None
+    holds = left > 0 or not settings.until_boot
+    until = now + max(left, 0.0) if holds else None
+    epoch = settings.until_epoch if holds else None
     return replace(settings, until=until, until_boot=boot_id, until_epoch=epoch)
 
 

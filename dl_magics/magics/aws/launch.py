@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -16,6 +15,7 @@ from dl_magics.magics.help.groups import HelpGroup, help_group
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from dl_magics.actions.aws.context import Context
     from dl_magics.actions.aws.explain.shell import Script
     from dl_magics.actions.aws.launch.options import LaunchOptions
     from dl_magics.actions.aws.resources import Resources
@@ -54,7 +54,8 @@ class LaunchMagics(Magics):
         A second launch with the same name returns the existing instance: --idle, --max-duration and
         --until are set on it while it runs, other options that it does not have are refused. A
         guard stops it after 30 minutes without work, and at the ends that are set, whatever it
-        does. Ctrl-C ends only the wait: what was launched costs money until %aws_stop.
+        does; `--max-duration off` and `--until off` remove one. Ctrl-C ends only the wait: what was
+        launched costs money until %aws_stop.
 
         With --spot AWS may stop it, two minutes after a notice at which a run saves a checkpoint.
         Its disk is kept, and AWS starts it again when it has capacity: %finetune --resume goes on.
@@ -76,6 +77,7 @@ class LaunchMagics(Magics):
         """
         from dl_magics.actions.aws import account, context, price_list
         from dl_magics.actions.aws.explain import reads
+        from dl_magics.actions.aws.guard import ends
         from dl_magics.actions.aws.launch import existing, explain, launch, pending, plan
         from dl_magics.aws.spot import market
         from dl_magics.core.instance import Instance
@@ -90,7 +92,8 @@ class LaunchMagics(Magics):
         options = _read_options(args)
         store = not (args.dry_run or args.explain)
         current = context.load(remembers=store)
-        current = account.allow_from(current, args.allow_from)
+        if args.allow_from:
+            current = account.allow_from(current, args.allow_from)
         if args.count is not None and args.count != 1:
             return self._launch_crew(current, args, options, spot)
         asked = {"spot": args.spot, "instance_profile": args.instance_profile}
@@ -103,8 +106,10 @@ class LaunchMagics(Magics):
                 return explain.resume_script(current, found, *limits)
             if args.dry_run:
                 return existing.preview(found, options)
-            account.store_allow_from(args.allow_from)
-            with interrupted.explaining_start(current, found):
+            if question := ends.describe_short_notice(current, [found], options.limits):
+                prompts.confirm(question, yes=args.yes)
+            _accept(current, args, options)
+            with interrupted.explaining_start(current, found, options.limits.words):
                 changes = existing.resume_launch(current, found, options)
                 return prompts.print_until_done(changes)
         if found:
@@ -122,13 +127,13 @@ class LaunchMagics(Magics):
         if args.dry_run:
             return planned
         prompts.confirm(str(planned), yes=args.yes)
-        account.store_allow_from(args.allow_from)
+        _accept(current, args, options)
         with interrupted.explaining_launch(current, [planned]):
             return prompts.print_until_done(launch.launch_instance(current, planned))
 
     def _launch_crew(self, current: Any, args: Any, options: LaunchOptions, spot: Any) -> Any:
-        from dl_magics.actions.aws import account
-        from dl_magics.actions.aws.launch import crew, existing, explain
+        from dl_magics.actions.aws.guard import ends
+        from dl_magics.actions.aws.launch import crew, explain
         from dl_magics.magics.interrupts import instances as interrupted
 
         planned = crew.plan_crew(
@@ -141,20 +146,24 @@ class LaunchMagics(Magics):
             store=not (args.dry_run or args.explain),
             options=options,
         )
-        told = existing.apply_limits(current, planned.there, options.limits)
-        if not (planned.plans or args.dry_run or args.explain):
-            list(prompts.print_changes(told))
-        if args.dry_run or not planned.plans:
+        if args.dry_run or (args.explain and not planned.plans):
             return planned
         if args.explain:
             return explain.launch_script(
                 current, *planned.plans, there=planned.there, repeats=planned.repeats
             )
-        prompts.confirm(str(planned), yes=args.yes)
-        account.store_allow_from(args.allow_from)
+        questions = [ends.describe_short_notice(current, planned.there, options.limits)]
+        questions += [str(planned)] if planned.plans else []
+        if question := "\n".join(filter(None, questions)):
+            prompts.confirm(question, yes=args.yes)
+        _accept(current, args, options)
+        launching = crew.launch_crew(current, planned) if planned.plans else ()
         with interrupted.explaining_launch(current, planned.plans, crew=planned.name):
-            list(prompts.print_changes(chain(crew.launch_crew(current, planned), told)))
-            return crew.list_crew(current, planned)
+            for _ in prompts.print_changes(
+                ends.set_after(current, launching, options.limits, planned.there)
+            ):
+                pass
+        return crew.list_crew(current, planned) if planned.plans else planned
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -192,6 +201,15 @@ class LaunchMagics(Magics):
             print_line(each.result)
             done.append(each)
         return replace(resources, each=tuple(done), deleted=True)
+
+
+def _accept(current: Context, args: Namespace, options: LaunchOptions) -> None:
+    """Store the address ranges of a launch that was confirmed, if its end lies ahead."""
+    from dl_magics.actions.aws import account
+
+    options.limits.check_ahead()
+    if args.allow_from:
+        account.store_allow_from(current)
 
 
 def _read_options(args: Namespace) -> LaunchOptions:

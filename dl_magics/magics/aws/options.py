@@ -9,7 +9,9 @@ FULL_NAME = argument("name", nargs="?", help="full name or id; default: the sele
 ALLOW_FROM = argument(
     "--allow-from", nargs="+", help="address ranges that may use SSH, or me (the default)"
 )
-UNTIL = argument("--until", help="stop it at this time of day in any case: 23:00")
-MAX_DURATION = argument("--max-duration", help="stop it so long after each start in any case: 8h")
+UNTIL = argument("--until", help="stop it at this time of day in any case: 23:00, or off")
+MAX_DURATION = argument(
+    "--max-duration", help="stop it so long after each start in any case: 8h, or off"
+)
 YES = argument("-y", "--yes", action="store_true", help="answer yes to the confirmation")
 EXPLAIN = argument("--explain", action="store_true", help="show the commands that would be run")

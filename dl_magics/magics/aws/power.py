@@ -37,6 +37,8 @@ class PowerMagics(Magics):
 
         It shows the cost and asks for confirmation, unless the instance runs already. With --until
         or --max-duration its guard stops it then, whatever it does, five minutes after a warning.
+        --max-duration holds for each later start, too: `--max-duration off` removes it, as `--until
+        off` removes the other. --wait does not wait beyond --until.
 
         ::
 
@@ -45,7 +47,7 @@ class PowerMagics(Magics):
         """
         from dl_magics.actions.aws import account, context, instances
         from dl_magics.actions.aws.explain import scripts
-        from dl_magics.actions.aws.guard import control, limits, safety
+        from dl_magics.actions.aws.guard import ends, limits
         from dl_magics.core import duration
         from dl_magics.magics.interrupts import instances as interrupted
 
@@ -54,23 +56,24 @@ class PowerMagics(Magics):
         options = limits.LimitOptions(max_duration=args.max_duration, until=args.until)
         options.resolve_ends()
         current = context.load(remembers=not args.explain)
-        current = account.allow_from(current, args.allow_from)
+        if args.allow_from:
+            current = account.allow_from(current, args.allow_from)
         instance = current.resolve_instance(args.name, exact=True)
         if args.explain:
-            return scripts.start_script(current, instance)
+            return scripts.start_script(current, instance, options)
         where = current.profile_and_region
-        if question := instances.start_question(current, instance):
+        question = instances.start_question(current, instance, options)
+        if question := question or ends.describe_short_notice(current, [instance], options):
             prompts.confirm(question, yes=args.yes)
             where = ""
-        account.store_allow_from(args.allow_from)
-        with interrupted.explaining_start(current, instance):
-            changes = instances.start(current, instance.id, wait_seconds=wait_seconds)
-            started = prompts.print_until_done(changes, where)
-        if options.until or options.max_duration:
-            ends = options.resolve(started.dollars_per_hour)
-            status = control.set_ends(current, started, ends)
-            print(f"{started.name}: {safety.describe_stop(status)}.")
-        return started
+        options.check_ahead()
+        if args.allow_from:
+            account.store_allow_from(current)
+        with interrupted.explaining_start(current, instance, options.words):
+            changes = instances.start(
+                current, instance.id, wait_seconds=wait_seconds, asked=options
+            )
+            return prompts.print_until_done(ends.set_after(current, changes, options), where)
 
     @help_group(HelpGroup.STOP)
     @magic_arguments()
@@ -88,8 +91,8 @@ class PowerMagics(Magics):
 
         With --when-done the cell waits until the runs on the instance have ended and their models
         are on this computer and checked. If they are not, or if a cell of a notebook runs there,
-        the instance stays up, its guard stops it after 10 idle minutes, and the cell fails and says
-        why. Ctrl-C ends the wait and changes nothing.
+        the instance stays up, its guard stops it after at most 10 idle minutes, and the cell fails
+        and says why. Ctrl-C ends the wait and changes nothing.
 
         ::
 

@@ -48,9 +48,12 @@ def explaining_stop(context: Context, found: Sequence[Instance]) -> Iterator[Non
 
 
 @contextmanager
-def explaining_start(context: Context, instance: Instance) -> Iterator[None]:
-    """Say of an interrupted start whether the instance costs money."""
-    with explaining(partial(_ask, context, [instance], "start", _describe_start)):
+def explaining_start(
+    context: Context, instance: Instance, limits: Sequence[str] = ()
+) -> Iterator[None]:
+    """Say of an interrupted start whether the instance costs money, without the limits typed."""
+    describe = partial(_describe_start, limits)
+    with explaining(partial(_ask, context, [instance], "start", describe)):
         yield
 
 
@@ -109,12 +112,16 @@ def _describe_stop(now: Sequence[Instance]) -> tuple[str, str]:
     return _join(parts), "%aws_list shows the states · %aws_bill shows what it cost"
 
 
-def _describe_start(now: Sequence[Instance]) -> tuple[str, str]:
+def _describe_start(limits: Sequence[str], now: Sequence[Instance]) -> tuple[str, str]:
+    from dl_magics.actions.aws.guard import ends
+
     (instance,) = now
     if instance.costs_money:
+        unset = f" Not set on it: {', '.join(limits)}." if limits else ""
+        line = f"{ends.set_line(instance, limits)} sets it" if limits else "the same line goes on"
         return (
-            f"{instance.name} ({instance.id}) is {_with_price(instance)}.",
-            f"%aws_stop {_quote(instance)} stops it · the same line goes on",
+            f"{instance.name} ({instance.id}) is {_with_price(instance)}.{unset}",
+            f"%aws_stop {_quote(instance)} stops it · {line}",
         )
     return (
         f"{instance.name} ({instance.id}) is {instance.state}: it was not started.",

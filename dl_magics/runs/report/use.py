@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from dl_magics.runs import loading_code
+from dl_magics.runs.report import loading_code
 from dl_magics.runs.state import RunState
 
 _USE = """\

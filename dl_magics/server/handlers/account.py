@@ -95,7 +95,10 @@ class PracticeHandler(DLMagicsHandler):
     async def put(self) -> None:
         from dl_magics.actions.aws.panel import place
 
-        switch = place.enter_practice_cloud if self.asked.body["on"] else place.leave_practice_cloud
+        switch = place.enter_practice_cloud
+        if not self.asked.body["on"]:
+            self.confirm(await self.services.call(_ask_leave), "%practice off")
+            switch = place.leave_practice_cloud
         switched = await self.services.call(switch)
         self.services.instances.forget()
         self.reply(_describe_practice(switched))
@@ -126,6 +129,27 @@ def _describe_choice(choice: Choice) -> dict[str, Any]:
         "regions": list(choice.regions),
         "error": describe_error(choice.error) if choice.error else None,
     }
+
+
+def _ask_leave() -> str:
+    """Return the question of the end of the practice cloud; "" if it interrupts no run."""
+    from dl_magics.actions.aws import regions
+    from dl_magics.actions.aws.panel import place
+    from dl_magics.errors import DLMagicsError
+    from dl_magics.server.handlers.instances import list_going_on
+
+    if not place.read_place().practice:
+        return ""
+    try:
+        listed = regions.list_instances(place.load_context())
+    except DLMagicsError:
+        return ""  # it has ended already
+    if not (going_on := [name for each in listed for name in list_going_on(each)]):
+        return ""
+    return (
+        f"The practice cloud stops, and interrupts {', '.join(going_on)}, which can be resumed "
+        "from its last checkpoint"
+    )
 
 
 def _describe_practice(shown: Place) -> dict[str, Any]:

@@ -107,9 +107,7 @@ class StopHandler(ActionHandler):
         await self.carry_out(
             id_,
             "stop",
-            lambda context, instance: requests.ask_stop(
-                context, instance, _list_going_on(instance)
-            ),
+            lambda context, instance: requests.ask_stop(context, instance, list_going_on(instance)),
         )
 
 
@@ -130,7 +128,7 @@ class ResizeHandler(ActionHandler):
             id_,
             "resize",
             lambda context, instance: requests.ask_resize(
-                context, instance, type_, _list_going_on(instance)
+                context, instance, type_, list_going_on(instance)
             ),
             cells.resize_cell(id_, type_),
         )
@@ -151,7 +149,7 @@ class TerminateHandler(ActionHandler):
             id_,
             "terminate",
             lambda context, instance: requests.ask_terminate(
-                context, instance, _list_going_on(instance)
+                context, instance, list_going_on(instance)
             ),
         )
 
@@ -191,7 +189,8 @@ def _ask(services: Any, id_: str, ask: Ask) -> tuple[str, Asked, dict[str, str]]
     return current.profile_and_region, ask(current, instance), cells
 
 
-def _list_going_on(instance: Instance) -> list[str]:
+def list_going_on(instance: Instance) -> list[str]:
+    """Return the names of the runs that the end of an instance interrupts."""
     from dl_magics.actions.runs import runs
 
     return [each.name for each in runs.list_open_runs(instance)] if instance.costs_money else []

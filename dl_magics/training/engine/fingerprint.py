@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def run_identity(
         "data": [digest_images(train), digest_images(valid)],
         "batch_size": batch_size,
     }
+
+
+def format_identity(about: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a run trains on as text for its log: a resumption may have no checkpoint."""
+    return {"data": " ".join(about["data"]), "weights": about["weights"]}
 
 
 def installed_versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +31,10 @@ def default_keras_config(policy: str) -> Iterator[None]:
 
 @contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Seed the random number generators in a block; restore the user's generators after it."""
+    """Seed the random number generators in a block; restore Python's and NumPy's after it.
+
+    Those of the backend stay seeded for training; see `kept_generators`.
+    """
     import keras
 
     before = random.getstate(), np.random.get_state()
@@ -42,6 +46,36 @@ def seeded_generators(seed: int) -> Iterator[None]:
         np.random.set_state(before[1])
 
 
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Restore the user's generators of Keras and its backend after a block that seeds them.
+
+    It may be entered before Keras is imported, but not while it is.
+    """
+    before = {name: getattr(holder, name, None) for holder, name in _list_seeds()}
+    torch = sys.modules.get("torch")
+    states = _read_torch(torch, torch.cuda.is_initialized()) if torch else []
+    try:
+        yield
+    finally:
+        for holder, name in _list_seeds():
+            setattr(holder, name, before.get(name))
+        if torch and states:
+            _set_torch(torch, states)
+
+
+def _list_seeds() -> Iterator[tuple[Any, str]]:
+    """Yield what holds a seed of TensorFlow or Keras, and under which name; None is no seed.
+
+    Neither has a public function that reads them. What is not imported has none.
+    """
+    if tensorflow := sys.modules.get("tensorflow.python.eager.context"):
+        yield from ((tensorflow.context(), name) for name in ("_seed", "_rng"))
+    if keras := sys.modules.get("keras.src.backend.common.global_state"):
+        for name in ("global_random_seed", "global_seed_generator"):
+            yield keras.GLOBAL_STATE_TRACKER, name
+
+
 def read_generators() -> list[NDArray[Any]]:
     """Return the states of torch's generators, which its Dropout uses instead of seeds."""
     import keras
@@ -50,10 +84,7 @@ def read_generators() -> list[NDArray[Any]]:
         return []
     import torch
 
-    states = [torch.get_rng_state()]
-    if torch.cuda.is_available():
-        states += torch.cuda.get_rng_state_all()
-    return [each.cpu().numpy() for each in states]
+    return _read_torch(torch, torch.cuda.is_available())
 
 
 def set_generators(states: list[NDArray[Any]]) -> None:
@@ -64,6 +95,17 @@ def set_generators(states: list[NDArray[Any]]) -> None:
         return
     import torch
 
+    _set_torch(torch, states)
+
+
+def _read_torch(torch: Any, on_gpus: bool) -> list[NDArray[Any]]:
+    states = [torch.get_rng_state()]
+    if on_gpus:
+        states += torch.cuda.get_rng_state_all()
+    return [each.cpu().numpy() for each in states]
+
+
+def _set_torch(torch: Any, states: list[NDArray[Any]]) -> None:
     tensors = [torch.from_numpy(each) for each in states]
     torch.set_rng_state(tensors[0])
     if torch.cuda.is_available():

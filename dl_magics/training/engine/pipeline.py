@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dl_magics.data.folders import ImageFolder
 from dl_magics.runs.events import Event, RunResumed, stamp_events
 from dl_magics.runs.paths import RunPaths
 from dl_magics.training import backend_messages, keras_import, phases
@@ -37,8 +38,10 @@ from dl_magics.training.engine.heads.training import (
 )
 from dl_magics.training.engine.inference import batch_search
 from dl_magics.training.engine.inference.out_of_memory import release_memory
+from dl_magics.training.engine.keras_context import kept_generators
 from dl_magics.training.engine.parallel.training_devices import TrainingDevices
 from dl_magics.training.engine.resume_point import ResumePoint
+from dl_magics.training.engine.scanned_images import ScannedImages
 from dl_magics.training.evaluation import final
 from dl_magics.training.phases import Frame
 from dl_magics.training.recipe.recipe import Recipe
@@ -93,10 +96,10 @@ class _KerasSteps:
 
     def events(self) -> Iterator[Event]:
         with computing.ending_workers(self.crew), device.hide_retracing_warnings():
-            yield from self._train()
+            yield from self._begin()
         checkpoint.remove_checkpoint(self.paths.run)
 
-    def _train(self) -> Iterator[Event]:
+    def _begin(self) -> Iterator[Event]:
         frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         # What can be refused without Keras is refused before it is imported.
         folder = phases.find_images(recipe)
@@ -108,6 +111,11 @@ class _KerasSteps:
             if resume_point:
                 resume_point.restore_threads()
             found = computing.detect_device(self.crew, recipe, frame.stop_requested)
+        with kept_generators():
+            yield from self._train(folder, images, found)
+
+    def _train(self, folder: ImageFolder, images: ScannedImages, found: Device) -> Iterator[Event]:
+        frame, recipe, resume_point = self.frame, self.frame.recipe, self.resume_point
         precision = device.choose_precision(recipe.mixed_precision, found)
         measured = None
         if not resume_point:
@@ -155,7 +163,8 @@ class _KerasSteps:
                 fingerprint.installed_versions(), found, compute_settings.detect(found.count)
             )
         if not self.checkpoint:
-            yield checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
+            saved = checkpoint.save_checkpoint(self.paths.run, Checkpoint(about))
+            yield replace(saved, identity=fingerprint.format_identity(about))
         if tuning:
             yield from tuning.describe(images)
         yield from image_flow.describe_flow(recipe, images, frozen.fast, found)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dl_magics.data.folders import ImageFolder
 from dl_magics.errors import DamagedRun, NotResumable
-from dl_magics.runs.events import Event, PhaseStarted, RunResumed, Warned
+from dl_magics.runs.events import CheckpointSaved, Event, PhaseStarted, RunResumed, Warned
 from dl_magics.runs.record import RunRecord
 from dl_magics.runs.state import RunState
 from dl_magics.training.class_order import require_class_order
@@ -19,6 +19,7 @@ from dl_magics.training.engine import checkpoint, compute_settings
 from dl_magics.training.engine.checkpoint import Checkpoint
 from dl_magics.training.engine.compute_settings import ComputeSettings
 from dl_magics.training.engine.device import Device, format_devices
+from dl_magics.training.engine.fingerprint import format_identity
 from dl_magics.training.recipe.recipe import Recipe
 from dl_magics.training.steps.budget import CUT
 
@@ -27,13 +28,15 @@ from dl_magics.training.steps.budget import CUT
 class ResumePoint:
     """A run up to its interruption.
 
-    `seconds` is the duration of its phases so far; `lost` says why its checkpoint cannot be used.
-    Without a checkpoint the head is trained from its first batch, with the same results.
+    `seconds` is the duration of its phases so far; `identity` says what it trains on, empty where
+    its log does not have it; `lost` says why its checkpoint cannot be used. Without a checkpoint
+    the head is trained from its first batch, with the same results.
     """
 
     state: RunState
     recipe: Recipe
     seconds: Mapping[str, float]
+    identity: Mapping[str, str]
     checkpoint: Checkpoint | None
     lost: str = ""
 
@@ -110,6 +113,15 @@ class ResumePoint:
                     text=f"The run began with {name} {before[name]} and continues with {value}.",
                     fix=compute_settings.MAY_DIFFER,
                 )
+        # Before its first phase, nothing of a run depends on its images.
+        if not self.checkpoint and not self.identity and self.state.phase:
+            yield Warned(
+                code="unknown_images",
+                text="Whether the images and weights are those that the run began with is not "
+                "known: an earlier version of dl_magics began it. The number of images is the "
+                "same.",
+                fix="If they have changed, interrupt and run the cell again for a new run.",
+            )
         if device.kind == "cpu":
             yield from compute_settings.changes(self.state.compute, compute, versions["backend"])
         if self.lost:
@@ -136,7 +148,9 @@ class ResumePoint:
         return one == other
 
     def _has_same(self, name: str, about: Mapping[str, Any]) -> bool:
-        return not self.checkpoint or self.checkpoint.about.get(name) == about[name]
+        if self.checkpoint:
+            return bool(self.checkpoint.about.get(name) == about[name])
+        return not self.identity or self.identity[name] == format_identity(about)[name]
 
 
 def load_resume_point(record: RunRecord) -> ResumePoint:
@@ -176,7 +190,8 @@ def load_resume_point(record: RunRecord) -> ResumePoint:
             fix=f"%pip install dl-magics=={version}",
         ) from error
     found, lost = _checkpoint(folder, state)
-    return ResumePoint(state, recipe, _seconds(record.events), found, lost)
+    seconds, identity = _seconds(record.events), _find_identity(record.events)
+    return ResumePoint(state, recipe, seconds, identity, found, lost)
 
 
 def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
@@ -189,6 +204,11 @@ def _checkpoint(folder: Path, state: RunState) -> tuple[Checkpoint | None, str]:
         # After a power failure the checkpoint may be on disk, but not the log lines before it.
         return None, f"{folder / checkpoint.FILE_NAME} is ahead of the log."
     return found, ""
+
+
+def _find_identity(events: Sequence[Event]) -> Mapping[str, str]:
+    logged = (each.identity for each in events if isinstance(each, CheckpointSaved))
+    return next((each for each in logged if each.keys() >= {"data", "weights"}), {})
 
 
 def _seconds(events: Sequence[Event]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import symtable
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 
@@ -30,10 +31,16 @@ def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 
 def to_native(value: Any) -> Any:
-    """Convert NumPy scalars and paths to built-in types."""
+    """Convert scalars of NumPy, Keras and its backends, and paths, to built-in types."""
     if hasattr(value, "__fspath__"):
         return str(value)
-    return value.item() if getattr(value, "shape", None) == () else value
+    if getattr(value, "shape", None) != ():
+        return value
+    # Variables of Keras and tensors of TensorFlow have no `item`, but NumPy's protocol; a tensor
+    # without a value raises any error.
+    with suppress(Exception):
+        return (value if hasattr(value, "item") else value.__array__()).item()
+    return value
 
 
 def is_plain(value: Any) -> bool:

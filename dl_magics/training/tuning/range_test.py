@@ -14,6 +14,7 @@ from dl_magics.training.engine.features.stored_values import load_values
 from dl_magics.training.engine.heads.examples import Examples, weigh_classes
 from dl_magics.training.engine.heads.network import build_head, count_heads
 from dl_magics.training.engine.heads.objective import CROSS_ENTROPY
+from dl_magics.training.engine.keras_context import kept_generators
 from dl_magics.training.engine.scanned_images import scan_folder
 from dl_magics.training.recipe.optimizers import split_optimizer
 from dl_magics.training.recipe.recipe import Recipe
@@ -54,6 +55,7 @@ def find_learning_rate(recipe: Recipe, run: str, features: Path) -> RateCurve:
     return measure_losses(recipe, run, train, len(folder.classes))
 
 
+@kept_generators()
 def measure_losses(recipe: Recipe, run: str, train: Examples, classes: int) -> RateCurve:
     """Train a new head, one batch at each rate; return the smoothed losses."""
     head = build_head(recipe, train.features, classes)

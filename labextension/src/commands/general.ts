@@ -1,5 +1,7 @@
 import { InputDialog } from '@jupyterlab/apputils';
+import { confirmed } from '../rest/confirm';
 import { PANEL_ID } from '../tokens';
+import { askQuestion } from './ask';
 import type { ICommandContext } from './context';
 import { attempt, describeArguments } from './context';
 import { CommandIDs } from './ids';
@@ -41,8 +43,18 @@ export function addGeneralCommands({ app, model, notebooks, trans }: ICommandCon
     execute: args =>
       attempt(trans.__('Practice Cloud'), async () => {
         const on = typeof args.on === 'boolean' ? args.on : !cloud.listing?.place.practice;
-        await cloud.switchPractice(on);
-        recorded.record('instances', on ? '%practice on' : '%practice off');
+        const about = {
+          title: trans.__('Leave the practice cloud?'),
+          accept: trans.__('Leave'),
+          deletes: true
+        };
+        const switched = await confirmed(
+          answer => cloud.switchPractice(on, answer),
+          refused => askQuestion(trans, about, refused.question ?? '')
+        );
+        if (switched) {
+          recorded.record('instances', on ? '%practice on' : '%practice off');
+        }
       })
   });
   app.commands.addCommand(CommandIDs.selectPlace, {

@@ -38,6 +38,7 @@ export function addRunCommands({ app, model, notebooks, trans }: ICommandContext
         );
         if (await askQuestion(trans, about, question)) {
           await runs.stop(run.name);
+          recorded.record('runs', run.cells.stop);
         }
       })
   });

@@ -23,7 +23,9 @@ export function perHour(billed: IInstance[]): number {
   return billed.reduce((sum, each) => sum + (each.dollars_per_hour ?? 0), 0);
 }
 
-/** Whether an instance runs and no run trains on an instance. */
-export function isIdle(billed: IInstance[], active: IRun[]): boolean {
-  return billed.some(each => each.state === 'running') && !active.some(run => run.host);
+/** The instances that run while no run trains on them. */
+export function findIdle(billed: IInstance[], active: IRun[]): IInstance[] {
+  return billed.filter(
+    each => each.state === 'running' && !active.some(run => run.host_ids.includes(each.id))
+  );
 }

@@ -11,6 +11,7 @@ import type {
   IListing,
   IPlaceChoice,
   IPlaceSelection,
+  IPractice,
   IPrices,
   Verb
 } from '../rest/contract';
@@ -159,9 +160,10 @@ export class Cloud implements IDisposable {
     await this.refresh();
   }
 
-  async switchPractice(on: boolean): Promise<void> {
-    await this._client.switchPractice(on);
+  async switchPractice(on: boolean, confirmed?: string): Promise<IPractice> {
+    const switched = await this._client.switchPractice(on, confirmed);
     await this.refresh();
+    return switched;
   }
 
   /** Take away the failure that an instance shows. */

@@ -43,10 +43,11 @@ export function KerasSettings(props: IPanelProps): JSX.Element {
               {remark}
             </p>
           ))}
+          {settings.undo && <p className="dl-facts dl-question">{settings.undo}</p>}
           <div className="dl-actions">
             <Action
               label={trans.__('Undo')}
-              about={settings.undo || trans.__('Undo the last change of the settings of Keras')}
+              about={trans.__('Undo the last change of the settings of Keras')}
               waits={busy || !settings.undo}
               onClick={() => void undo()}
             />

@@ -90,8 +90,8 @@ export class Client {
     return this._send('POST', 'keras-settings/undo', withConfirmation({}, confirmed));
   }
 
-  switchPractice(on: boolean): Promise<contract.IPractice> {
-    return this._send('PUT', 'practice', { on });
+  switchPractice(on: boolean, confirmed?: string): Promise<contract.IPractice> {
+    return this._send('PUT', 'practice', withConfirmation({ on }, confirmed));
   }
 
   private _url(path: string): string {

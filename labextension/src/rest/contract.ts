@@ -145,6 +145,7 @@ export interface IRun {
   model: string;
   data: string;
   host: string;
+  host_ids: string[];
   dollars_per_hour: number | null;
   phase: string;
   unit: string;
@@ -163,7 +164,7 @@ export interface IRun {
   fix: string;
   stopping: boolean;
   has_report: boolean;
-  cells: Record<'attach' | 'resume', string>;
+  cells: Record<'attach' | 'stop' | 'resume', string>;
 }
 
 export interface IRuns {

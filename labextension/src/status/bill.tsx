@@ -1,5 +1,5 @@
 import { CommandIDs } from '../commands/ids';
-import { isIdle, monthCost, perHour } from '../model/bill';
+import { findIdle, monthCost, perHour } from '../model/bill';
 import { nextStop } from '../model/guard';
 import { Cost } from '../panel/cost';
 import { StopsIn } from '../panel/guard';
@@ -25,15 +25,16 @@ export function Bill({ commands, model, trans }: IPanelProps): JSX.Element {
       trans.__('%1 of %2', formatDollars(run.dollars ?? 0), formatDollars(run.budget ?? 0))
     )
     .join(', ');
-  const idle = isIdle(billed, runs.active);
+  const idle = findIdle(billed, runs.active);
   const month = trans.__('%1 this month.', formatDollars(monthCost(cloud.instances)));
-  const about = idle
-    ? trans.__('%1 No run trains on it. Open the panel of dl_magics', month)
+  const names = idle.map(each => each.name).join(', ');
+  const about = names
+    ? trans.__('%1 No run trains on %2. Open the panel of dl_magics', month, names)
     : trans.__('%1 Open the panel of dl_magics', month);
   return (
     <button
       type="button"
-      className={`dl-bill ${idle ? 'dl-warn' : ''}`}
+      className={`dl-bill ${names ? 'dl-warn' : ''}`}
       title={about}
       onClick={() => void commands.execute(CommandIDs.openPanel)}
     >

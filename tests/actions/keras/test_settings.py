@@ -56,7 +56,7 @@ def test_the_default_is_local_without_a_gpu_kernel(folder):
 def test_a_change_of_an_imported_setting_needs_a_restart(folder, imported):
     changed = settings.write_settings({"backend": "jax", "floatx": "float32"})
 
-    assert changed.effect == {"backend": "restart", "image_data_format": "now", "floatx": "now"}
+    assert changed.effect == {"backend": "restart", "floatx": "now"}
     assert changed.needs_restart
     shown = settings.show_settings()
     assert "takes effect after a restart of the kernel: backend jax" in repr(shown)

@@ -49,10 +49,22 @@ def test_a_summary_has_the_progress_and_the_cost_of_a_run_that_goes_on():
         summary = overview.summarize(RunRecord(folder))
 
     assert (summary.status, summary.done, summary.total) == ("running", 50, 100)
-    assert summary.host == "gpu"
+    assert (summary.host, summary.host_ids) == ("gpu", ("i-0123abcd",))
     # One second is its share of the hour; the minute that EC2 bills at least is the instance's.
     assert summary.dollars == pytest.approx(0.5 / 3600)
     assert not summary.ended
+
+
+@pytest.mark.parametrize(
+    ("host", "ids"),
+    [({"ids": ["i-0123abcd", "i-0123abce"]}, ("i-0123abcd", "i-0123abce")), ({"ids": 7}, ())],
+)
+def test_a_summary_has_the_ids_of_a_crew(host, ids):
+    folder = private.create_folder(paths.data_folder("runs") / "run")
+    began = replace(run_events.started(), host={"local": True, "name": "crew", **host})
+    run_events.write_log(folder, run_events.stamp([began]))
+
+    assert overview.summarize(RunRecord(folder)).host_ids == ids
 
 
 def test_a_run_whose_process_was_killed_is_interrupted():

@@ -32,7 +32,7 @@ from support import run_events, slow_epochs, tiny_keras
 from support.backbones import small_model
 from support.ec2_client import ONE_TRY, until
 from support.images import plant_faults, write_pets
-from support.kernel import another_host_answers
+from support.kernel import another_host_answers, replace_kernels
 from support.limits.disk import mount_small_disk
 from support.old_keras import COMPILED, CXX_FLAGS, theano_flags, theano_python
 from support.s3.roles import make_role
@@ -229,6 +229,20 @@ def test_a_run_is_evaluated_on_the_host_and_only_what_is_shown_is_copied(trained
     assert not Path("colours").exists()
     with pytest.raises(errors.BadData, match="has no test images"):
         done.evaluate("test")
+
+
+def test_explain_evaluates_on_the_host_what_the_run_kept_for_validation(
+    trained, run, host_home, monkeypatch
+):
+    done, _ = trained
+    code = compile(run(f"%confusion --run {done.name} --explain"), "explained", "exec")
+    names: dict = {}
+
+    monkeypatch.setenv("HOME", str(host_home))
+    exec(code, names)
+
+    assert names["matrix"].tolist() == [list(row) for row in done.evaluate("valid").confusion]
+    assert all(each.startswith(str(host_home / "colours")) for each in names["files"])
 
 
 def test_images_of_the_host_are_predicted_there_and_only_what_is_shown_is_copied(
@@ -758,16 +772,6 @@ def test_a_run_is_fetched_with_its_model_where_no_kernel_can_be_started_any_more
     assert fetched.model.count_params() > 0
 
 
-def replace_host(host_home, going):
-    """End all kernels of an instance and delete what it knows of them and of a run."""
-    named = (each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"])
-    for each in named:
-        if f"{host_home}/.dlm" in " ".join(each.info["cmdline"]):
-            each.kill()
-    shutil.rmtree(host_home / ".dlm")
-    shutil.rmtree(there(host_home, going))
-
-
 def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
     run, small, unbroken, host_home
 ):
@@ -777,7 +781,8 @@ def test_a_run_whose_host_was_replaced_is_not_waited_for_and_is_resumed_exactly(
     for each in kernels(host_home):
         each.suspend()
     known = remote_origin.load(going.path)
-    replace_host(host_home, going)
+    replace_kernels(host_home)
+    shutil.rmtree(there(host_home, going))
 
     for line in ("%attach", "%attach --stop"):
         remote_origin.save(going.path, known)
@@ -1127,16 +1132,19 @@ def test_an_instance_stays_up_where_its_run_does_not_begin(run, cell, error):
 
 def test_results_that_do_not_fit_on_this_disk_keep_the_instance_up_on_a_shorter_guard(run, capsys):
     with mount_small_disk(paths.data_folder("runs"), "20m"):
-        for line in (VGG16.replace("colours", "colours --then stop", 1), "%aws_stop --when-done"):
-            run("%idle_timeout 1h")
+        for line, idle, minutes in (
+            (VGG16.replace("colours", "colours --then stop", 1), "1h", 10),
+            ("%aws_stop --when-done", "5", 5),
+        ):
+            run(f"%idle_timeout {idle}")
             capsys.readouterr()
             with pytest.raises(errors.DiskFull):
                 run(line)
 
             said = capsys.readouterr().out
             assert "gpu stays up: %aws_stop i-" in said
-            assert "and its guard does after 10 idle minutes (%idle_timeout)" in said
-            assert re.search("stops it (in )?(10|9) min", run("%aws_keep"))
+            assert f"and its guard does after {minutes} idle minutes (%idle_timeout)" in said
+            assert re.search(f"stops it (in )?({minutes}|{minutes - 1}) min", run("%aws_keep"))
     assert run("%aws_state") == "running"
 
 

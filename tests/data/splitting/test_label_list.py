@@ -59,6 +59,37 @@ def test_the_column_can_be_named(tmp_path):
         read_labels(tmp_path / "list.csv", NAMES, "colour")
 
 
+DIGITS = [f"{n}.png" for n in range(20)]
+
+
+@pytest.mark.parametrize("column", ["", "label"])
+@pytest.mark.parametrize("suffix", [".png", ""])
+def test_labels_that_are_also_names_of_files_are_not_taken_for_them(tmp_path, column, suffix):
+    rows = "".join(f"{n % 10},{n}{suffix}\n" for n in range(20))
+    (tmp_path / "list.csv").write_text(f"label,image\n{rows}")
+
+    labels = read_labels(tmp_path / "list.csv", DIGITS, column)
+
+    assert labels == {name: str(n % 10) for n, name in enumerate(DIGITS)}
+
+
+def test_a_column_of_names_with_suffixes_is_preferred_to_one_of_numbers(tmp_path):
+    rows = "".join(f"{19 - n},{n}.png,{n % 2}\n" for n in range(20))
+    (tmp_path / "list.csv").write_text(f"rank,image,label\n{rows}")
+
+    labels = read_labels(tmp_path / "list.csv", DIGITS)
+
+    assert labels == {name: str(n % 2) for n, name in enumerate(DIGITS)}
+
+
+def test_the_column_that_is_named_cannot_be_the_only_one(tmp_path):
+    (tmp_path / "list.csv").write_text("image\n1.png\n2.png\n")
+
+    with pytest.raises(BadData, match="names the images: it has image") as refused:
+        read_labels(tmp_path / "list.csv", DIGITS, "image")
+    assert "--column" in refused.value.fix
+
+
 def test_a_name_that_several_files_have_is_none_of_them(tmp_path):
     (tmp_path / "list.csv").write_text("id,label\n1,cat\nb/1.jpg,dog\n")
 

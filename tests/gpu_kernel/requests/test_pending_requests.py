@@ -135,7 +135,8 @@ def test_a_request_to_a_dead_kernel_is_said_not_to_have_run(asked):
 
 
 def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
-    asked.take(event("kernel_died", why="gpu is stopped", stopped="%aws_start"))
+    stopped = {"why": "gpu is stopped", "stopped": "gpu is stopped.", "fix": "%aws_start"}
+    asked.take(event("kernel_died", **stopped))
 
     with pytest.raises(WrongState, match=r"The cell was not run\. gpu is stopped\.") as refused:
         next(asked.request)
@@ -143,7 +144,8 @@ def test_a_stopped_instance_ends_also_a_request_that_is_on_its_way(asked):
 
 
 def test_a_cell_whose_instance_was_terminated_is_not_said_to_start_again_with_it(asked):
-    asked.take(*BEGIN, event("kernel_died", why="gpu is terminated", stopped="%aws_launch"))
+    gone = {"why": "gpu is terminated", "stopped": "gpu is terminated.", "fix": "%aws_launch"}
+    asked.take(*BEGIN, event("kernel_died", **gone))
 
     with pytest.raises(KernelDied, match=r"before the cell finished: gpu is terminated\.") as died:
         list(asked.request)

@@ -70,6 +70,30 @@ def test_changes_that_are_made_at_once_are_all_kept(tmp_path):
     assert list(tmp_path.glob(".settings.json*")) == []
 
 
+def test_a_longest_time_that_has_passed_when_it_is_set_ends_after_the_warning(tmp_path):
+    write_folder(tmp_path)
+    boot_id = Path(Settings.boot_file).read_text().strip()
+    # The guard of this boot has begun with it.
+    (tmp_path / "state.json").write_text(json.dumps({"boot_id": boot_id, "at": 1.0, "began": 1.0}))
+
+    def set_longest(seconds: float) -> float:
+        return json.loads(send_change(tmp_path, {"max_seconds": seconds}).communicate()[0])[
+            "end_left"
+        ]
+
+    assert 290 < set_longest(0.5) <= Settings.warning_seconds
+    assert set_longest(1e9) > Settings.warning_seconds
+
+
+def test_an_end_that_has_passed_holds_at_the_first_boot_and_at_no_later_one(tmp_path):
+    def read_end(**settings: object) -> float | None:
+        write_folder(tmp_path, until_epoch=time.time() - 60, **settings)
+        return json.loads(start_program(tmp_path, "status").communicate()[0])["end_left"]
+
+    assert read_end() == 0.0
+    assert read_end(until_boot="the boot before") is None
+
+
 def test_a_full_disk_refuses_a_change_and_keeps_the_settings(tmp_path):
     with mount_small_disk(tmp_path / "disk") as disk:
         write_folder(disk.folder)

@@ -9,6 +9,8 @@ import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.actions.aws.guard import safety
+from dl_magics.guard.status import GuardStatus
 from support.in_process.ssh import ANSWERS
 
 FOLDER = "/opt/dl-magics-guard"
@@ -18,7 +20,9 @@ def marks(report):
     return {line.what: line.mark for line in report.lines}
 
 
-def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(cloud_with_hosts, run):
+def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(
+    cloud_with_hosts, run, capsys
+):
     run("%aws_launch t2.micro -y --idle 45 --max-duration 8h")
 
     report = run("%aws_safety")
@@ -33,6 +37,11 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     damaged = run("%aws_safety")
     run("%aws_get gpu --guard")
     mended = run("%aws_safety")
+    capsys.readouterr()
+    longest = repr(run("%aws_start --max-duration 1m -y"))
+    asked = capsys.readouterr().out
+    run("%aws_start --max-duration off --until off -y")
+    endless = run("%aws_safety")
     launched_again = repr(run("%aws_launch t2.micro -y --idle 7 --max-duration 40m"))
 
     assert marks(report) == {
@@ -49,7 +58,7 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     )
     assert re.search("^gpu: .*stops it in (8 h|7 h 5[0-9] min) in any case", of_this_one)
     assert default == "Idle timeout: 30 minutes"
-    assert re.search("stops it (in )?(2 h|1 h 5[0-9] min)", kept)
+    assert re.search("(stops it in|not before) (2 h|1 h 5[0-9] min)", kept)
     assert re.search("stops it in (1 h|59 min) in any case", set_end)
     assert re.search("stops it in (1 h|59 min) in any case", changed)
     assert shown == "Idle timeout: off"
@@ -57,6 +66,10 @@ def test_a_launched_instance_has_an_armed_guard_whose_limits_can_be_changed(clou
     assert "settings" not in marks(mended)
     for each in (damaged, mended):
         assert re.search("stops it in (1 h|59 min) in any case", str(each))
+    assert re.search("has run for .*: with --max-duration 1m its guard stops it in 5 min", asked)
+    assert re.search("Set --max-duration 1m: stops it in (5|4) min in any case", longest)
+    assert "in any case" not in str(endless)
+    assert "%idle_timeout 30 gpu turns it on." in str(endless)
     assert re.search(
         r"SSH answers\. Set --idle 7 and --max-duration 40m: .*stops it in \d+ min", launched_again
     )
@@ -89,6 +102,20 @@ def test_the_idle_timeout_of_launches_needs_no_guard_on_the_selected_instance(cl
         run("%idle_timeout off")
 
     assert run("%idle_timeout") == "Idle timeout: off"
+
+
+def test_an_instance_that_works_and_is_kept_is_stopped_at_the_later_of_two_times():
+    def describe(kept):
+        settings = {"idle_seconds": 1800}
+        left = {"seconds_left": max(kept, 1800), "kept_left": kept}
+        status = {"state": "active", "reason": "a run is going on", "settings": settings, **left}
+        return safety.describe_stop(GuardStatus.from_json(status))
+
+    for_long = (
+        "a run is going on; stops it 30 min after the last work, and not before 20 h from now"
+    )
+    assert describe(72_000) == for_long
+    assert describe(600) == "a run is going on; stops it 30 min after the last work"
 
 
 def test_a_guard_is_offered_and_installed_where_there_is_none(cloud_with_hosts, run, capsys):

@@ -64,6 +64,12 @@ def test_the_limits_of_a_crew_that_is_there_are_set_on_each_and_its_disks_stay(
         run("%aws_launch t2.micro --count 3 --name crew --disk 200 -y")
     assert list_names() == ["crew-1", "crew-2"]
 
+    capsys.readouterr()
+    run("%aws_launch t2.micro --count 3 --name crew --max-duration 2h -y")
+
+    said = capsys.readouterr().out
+    assert re.findall(r"(crew-\d): .*\. Set --max-duration 2h: ", said) == ["crew-1", "crew-2"]
+
 
 def test_a_crew_is_stopped_with_a_receipt_of_each_and_nothing_else_is(cloud, run, rent):
     for name in ("crew-1", "crew-2", "crew", "crew-old", "screw-1"):

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import _thread
+import json
 import threading
 import time
+from unittest import mock
 
+import asyncssh
 import pytest
 
 from dl_magics import errors
 from dl_magics.actions.aws import context
+from dl_magics.store import state
 from support.cloud import start_in_second_kernel
+from support.in_process.ssh import ANSWERS
 
 
 def test_two_kernels_can_start_the_same_instance_at_once(rent, run, aws_shell, cloud_with_hosts):
@@ -57,6 +62,108 @@ def test_a_start_asks_once_with_the_cost_and_the_account(cloud, run, rent, monke
     asked = capsys.readouterr().out
     for word in ("practice · us-east-1, account 1234", "$0.526/h", "GiB, $", started.id):
         assert word in asked
+
+
+def test_an_end_that_passes_while_a_start_is_retried_or_confirmed_starts_nothing(
+    cloud, run, rent, aws_clock, monkeypatch
+):
+    rent(state="stopped")
+    soon = time.strftime("%H:%M", time.localtime(time.time() + 90))
+    cloud.inject_fault("no-capacity-on-start", times=99)
+
+    with pytest.raises(errors.BadSetting, match=f"--until {soon} has passed") as late:
+        run(f"%aws_start gpu --wait 20m --until {soon} -y")
+    cloud.clear_faults()
+    soon = time.strftime("%H:%M", time.localtime(aws_clock.time() + 90))
+    monkeypatch.setattr("builtins.input", lambda _: aws_clock.sleep(100) or "y")
+    with pytest.raises(errors.BadSetting, match=f"--until {soon} has passed"):
+        run(f"%aws_start gpu --until {soon} --allow-from 203.0.113.0/24")
+
+    assert "nothing was started" in str(late.value)
+    assert run("%aws_state gpu") == "stopped"
+    assert state.read().allow_from == ()
+
+
+def test_address_ranges_are_not_stored_for_a_launch_or_start_that_is_refused(
+    cloud, run, rent, monkeypatch
+):
+    rent(state="stopped")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+
+    for line in (
+        "%aws_start gpu",
+        "%aws_launch t2.micro --name two",
+        "%aws_launch t2.micro --count 2 --name two",
+    ):
+        with pytest.raises(errors.NotConfirmed):
+            run(f"{line} --allow-from 203.0.0.0/8")
+
+    assert state.read().allow_from == ()
+
+
+def test_a_start_that_ends_before_its_end_is_set_names_the_line_that_sets_it(
+    cloud, run, ssh_commands
+):
+    run("%aws_launch t2.micro -y")
+    run("%aws_stop")
+    ANSWERS["change"] = "no guard"
+
+    with pytest.raises(errors.WrongState, match="gpu has no guard") as unguarded:
+        run("%aws_start gpu --until 23:00 -y")
+    run("%aws_stop gpu")
+
+    async def refuse(**_: object) -> None:
+        raise OSError("Connection refused")
+
+    with (
+        mock.patch.object(asyncssh, "connect", refuse),
+        pytest.raises(errors.NoAnswer, match="SSH has not answered for 300 s") as unanswered,
+    ):
+        run("%aws_start gpu --until 23:00 --max-duration 8h -y")
+
+    assert str(unguarded.value).endswith("Not set on gpu: --until 23:00.")
+    assert unguarded.value.fix.endswith("%aws_start gpu --until 23:00 sets what is not set.")
+    assert str(unanswered.value).endswith("Not set on gpu: --max-duration 8h, --until 23:00.")
+    assert "%aws_start gpu --max-duration 8h --until 23:00 sets" in unanswered.value.fix
+
+
+def test_a_start_says_which_end_holds_and_a_longest_time_is_not_over_without_a_question(
+    cloud, run, ssh_commands, monkeypatch, capsys
+):
+    def answer(**settings):
+        found = {"idle_seconds": 1800, **settings}
+        status = {"guard": 1, "running": True, "age": 1.0, "state": "idle", "settings": found}
+        ANSWERS["change"] = json.dumps(status)
+
+    run("%aws_launch t2.micro --max-duration 8h -y")
+    run("%aws_stop")
+    run("%aws_start -y")
+    kept = capsys.readouterr().out
+    answers, questions = ["n", "y"], []
+    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or answers.pop(0))
+    ssh_commands.clear()
+    for line in ("%aws_start --max-duration 2m", "%aws_launch t2.micro --max-duration 2m"):
+        if questions:
+            answer(max_seconds=120.0)
+            run(line)
+        else:
+            with pytest.raises(errors.NotConfirmed):
+                run(line)
+            assert [command for command in ssh_commands if "max_seconds" in command] == []
+    answer()
+    run("%aws_start --max-duration off --until off")
+    removed = ssh_commands[-1]
+    run("%aws_stop")
+    capsys.readouterr()
+    run("%aws_start -y")
+
+    assert "stops    after 8 hours in any case; %aws_start --max-duration off removes that" in kept
+    assert len(questions) == 2
+    assert all(
+        "with --max-duration 2m its guard stops it in 5 min, whatever" in q for q in questions
+    )
+    assert '"max_seconds": null, "until_seconds": null' in removed
+    assert "in any case" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon"])

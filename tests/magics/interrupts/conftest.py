@@ -1,3 +1,8 @@
+"""Modules that are covered by a test of another name.
+
+kernel_end: tests/actions/runs/test_remote_finetune.py
+"""
+
 from __future__ import annotations
 
 import os

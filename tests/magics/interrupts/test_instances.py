@@ -198,6 +198,18 @@ def test_a_start_that_is_interrupted_names_what_costs_and_stops_it(rent, interru
     assert said.endswith("%aws_stop v1 stops it · the same line goes on")
 
 
+def test_a_start_that_is_interrupted_names_the_end_that_is_not_set_yet_and_what_sets_it(
+    rent, interrupt_at, interrupted
+):
+    id_ = rent(name="v 1", state="stopped")
+    interrupt_at("StartInstances")
+
+    said = unwrapped(interrupted("%aws_start 'v 1' --max-duration 8h -y"))
+
+    assert ". Not set on it: --max-duration 8h. " in said
+    assert said.endswith(f"%aws_stop {id_} stops it · %aws_start {id_} --max-duration 8h sets it")
+
+
 def test_a_start_that_aws_did_not_get_has_started_nothing(rent, interrupt_at, interrupted):
     rent(name="v1", state="stopped")
     interrupt_at("DescribeInstances", after="DescribeVolumes", calls=1)

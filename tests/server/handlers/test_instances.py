@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from dl_magics.actions.aws import context, instances
 from dl_magics.errors import NoSuchInstance
-from dl_magics.runs import remote_origin
 from dl_magics.runs.events import RunEnded
 from dl_magics.runs.log import LogWriter
 from dl_magics.runs.report.page import write_report
@@ -156,12 +154,11 @@ def test_the_question_of_a_spot_launch_has_its_price_and_its_end(server, cloud):
     assert "is lower than the spot price" in too_low.body["message"]
 
 
-def test_stop_resize_and_terminate_ask_with_the_runs_that_they_interrupt(server, cloud, rent):
+def test_stop_resize_and_terminate_ask_with_the_runs_that_they_interrupt(
+    server, cloud, rent, train_on
+):
     id_ = rent()
-    folder = paths.data_folder("runs") / "2026-11-27_night"
-    run_events.write_log(folder, run_events.make_events())
-    there = {**run_events.ORIGIN.host, "alias": id_}
-    remote_origin.save(folder, replace(run_events.ORIGIN, host=there, is_complete=False))
+    train_on(id_)
 
     stop = server.fetch("POST", f"instances/{id_}/stop")
     resize = server.fetch("POST", f"instances/{id_}/resize", {"type": "t2.small"})

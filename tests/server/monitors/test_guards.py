@@ -7,6 +7,8 @@ import logging
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
@@ -42,9 +44,11 @@ def run_guarded(selected_account, run_instance):
         id_ = run_instance()
         selected_account.client().describe_instances()
         instance = selected_account.api.state.find_instance(id_)
-        instance.launch_time = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=HOURS)
+        began = datetime.now(UTC) - timedelta(hours=HOURS)
+        instance.launch_time = began.replace(tzinfo=None)
         selected_account.api._changed()
-        records.note_limits(id_, GuardLimits(**limits))
+        with mock.patch.object(records, "time", SimpleNamespace(time=began.timestamp)):
+            records.note_limits(id_, GuardLimits(**limits))
         return id_
 
     return run

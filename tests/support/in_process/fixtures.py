@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dl_magics.actions.aws import access, context, instances, selection
+from dl_magics.actions.aws.guard import limits
 from dl_magics.aws import ec2, session
 from dl_magics.aws.pricing import prices
 from dl_magics.store import state
@@ -47,6 +48,9 @@ class Clock:
     def __init__(self) -> None:
         self._later = 0.0
 
+    def time(self) -> float:
+        return time.time() + self._later
+
     def monotonic(self) -> float:
         return time.monotonic() + self._later
 
@@ -58,7 +62,7 @@ class Clock:
 def aws_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of what waits for AWS and for SSH."""
     clock = Clock()
-    for waits in (access, ec2, instances, session):
+    for waits in (access, ec2, instances, limits, session):
         monkeypatch.setattr(waits, "time", clock)
     return clock
 

@@ -338,6 +338,40 @@ def test_new_images_are_refused_without_a_checkpoint_too(changing):
     assert "are not those that the run started with" in refused(run, room)[0]
 
 
+def test_other_images_of_the_same_number_are_refused_without_a_checkpoint_too(changing):
+    run, room, own = changing
+    (run.path / checkpoint.FILE_NAME).unlink()
+    swap_classes(own)
+
+    happened, _ = refused(run, room)
+    swap_classes(own)
+
+    assert "are not those that the run started with" in happened
+    assert resumed(run, room)[-1].status == "done"
+    assert run.state.warnings == ()
+
+
+def test_a_log_without_the_identity_of_the_images_is_resumed_with_a_warning(changing):
+    run, room, _ = changing
+    (run.path / checkpoint.FILE_NAME).unlink()
+    path = run.path / log.FILE_NAME
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        line.pop("identity", None)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    warned = list(tiny_keras.of_kind(Warned, resumed(run, room)))
+
+    assert [each.code for each in warned] == ["unknown_images"]
+    assert "an earlier version of dl_magics began it" in warned[0].text
+
+
+def swap_classes(data):
+    """Make the images of each class those of the other, of which there are as many."""
+    for source, target in (("red", "aside"), ("blue", "red"), ("aside", "blue")):
+        (data / source).rename(data / target)
+
+
 def test_another_recipe_is_refused(killed, room, data):
     happened, fix = refused(killed, room, recipe=tiny_keras.recipe(data, **{**ASKED, "epochs": 9}))
 

@@ -257,6 +257,17 @@ def test_a_plain_variable_of_the_notebook_may_be_used(value, taken):
     assert type(recipe.epochs) is int
 
 
+def test_a_scalar_of_keras_or_its_backend_may_be_used_and_one_without_a_value_is_refused():
+    import keras
+
+    variable = keras.Variable(0.25)
+    for value in (variable, variable.value, keras.ops.convert_to_tensor(0.25)):
+        assert parse_cell("photos", "dropout = mine", {"mine": value}).dropout == 0.25
+
+    happened, _ = refusal("photos", "dropout = mine", {"mine": keras.KerasTensor(())})
+    assert happened.startswith("mine of your notebook is of type KerasTensor;")
+
+
 def test_lists_and_paths_of_the_notebook_may_be_used():
     names = {"widths": [64, 32], "file": Path("own.h5"), "rates": {"slow": 1e-5}}
 

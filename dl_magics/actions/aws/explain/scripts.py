@@ -21,8 +21,10 @@ from dl_magics.actions.aws.explain.shell import (
     make_script,
 )
 from dl_magics.actions.aws.guard.alarm import KIND
+from dl_magics.actions.aws.guard.limits import LimitOptions
 from dl_magics.actions.aws.resources import Resources
 from dl_magics.core.instance import Instance
+from dl_magics.guard import client
 
 _COLUMNS = "Reservations[].Instances[].[InstanceId,InstanceType,State.Name,PublicIpAddress]"
 
@@ -48,9 +50,15 @@ def ip_script(context: Context, instance: Instance) -> Script:
     return make_script(context, [steps.describe_step(instance.id, "PublicIpAddress")])
 
 
-def start_script(context: Context, instance: Instance) -> Script:
-    """Return the commands that open port 22, start, wait, and log in once."""
-    return make_script(context, steps.start_steps(context, instance))
+def start_script(
+    context: Context, instance: Instance, limits: LimitOptions | None = None
+) -> Script:
+    """Return the commands that open port 22, start, wait, log in once, and set these limits."""
+    done = steps.start_steps(context, instance)
+    if limits and limits.words:
+        command = client.build_command(limits.make_changes(instance.type_dollars))
+        done.append(steps.command_step(context, instance, command))
+    return make_script(context, done)
 
 
 def stop_script(context: Context, *instances: Instance) -> Script:

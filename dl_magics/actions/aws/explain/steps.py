@@ -139,6 +139,11 @@ def address_step(id_: str) -> str:
     )
 
 
+def command_step(context: Context, instance: Instance, command: str) -> str:
+    """Return the step that runs a command on an instance whose address is in the variable IP."""
+    return join(*_ssh_words(context, instance, instance.id, None), command, NO_INPUT)
+
+
 def reach_step(ssh: list[str]) -> str:
     """Return the step that waits until this ssh command can log in."""
     return f"until {join(*ssh, 'true', NO_INPUT)}; do sleep 2; done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from dl_magics.actions.aws import access
@@ -50,23 +49,18 @@ def keep_running(context: Context, instance: Instance, seconds: float | None) ->
 
 def change_idle_timeout(context: Context, instance: Instance, seconds: float | None) -> GuardChange:
     """Change the idle timeout of a running instance; None turns it off."""
-    status = _change(context, instance, {"idle_seconds": seconds})
-    return GuardChange(status, alarm.arm_alarm(context, instance, seconds, status.kept_left))
+    return change_limits(context, instance, {"idle_seconds": seconds})
 
 
-def set_ends(context: Context, instance: Instance, limits: GuardLimits) -> GuardStatus:
-    """Tell the guard of a started instance the ends of these limits; its idle timeout stays."""
-    return _change(context, instance, make_end_changes(limits))
-
-
-def make_end_changes(limits: GuardLimits) -> dict[str, float | None]:
-    """Return the changes of a guard's settings for these ends; it keeps those that are not set."""
-    changes: dict[str, float | None] = {}
-    if limits.until is not None:
-        changes["until_seconds"] = max(limits.until - time.time(), 1.0)
-    if limits.max_seconds is not None:
-        changes["max_seconds"] = limits.max_seconds
-    return changes
+def change_limits(
+    context: Context, instance: Instance, changes: dict[str, float | None]
+) -> GuardChange:
+    """Change the limits of a running instance, as `LimitOptions.make_changes` returns them."""
+    status = _change(context, instance, changes)
+    if "idle_seconds" not in changes:
+        return GuardChange(status)
+    idle = changes["idle_seconds"]
+    return GuardChange(status, alarm.arm_alarm(context, instance, idle, status.kept_left))
 
 
 def install_guard(context: Context, instance: Instance, limits: GuardLimits) -> GuardChange:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dl_magics.core import clock_time, duration
@@ -41,13 +41,18 @@ class GuardLimits:
     def describe(self) -> str:
         """Return what the guard does, as a part of a sentence."""
         idle = self.idle_seconds
-        ends = ["is not stopped when idle" if idle is None else f"after {_minutes(idle)} idle"]
+        first = "is not stopped when idle" if idle is None else f"after {_minutes(idle)} idle"
+        stops = "" if idle is None else "stops automatically "
+        return f"{stops}{', '.join([first, *self.describe_ends()])}"
+
+    def describe_ends(self) -> list[str]:
+        """Return when it stops the instance in any case, as parts of a sentence; [] for never."""
+        ends = []
         if self.max_seconds is not None:
             ends.append(f"after {_minutes(self.max_seconds)} in any case")
         if self.until is not None:
             ends.append(f"at {clock_time.format_time(self.until, time.time())} in any case")
-        stops = "" if idle is None else "stops automatically "
-        return f"{stops}{', '.join(ends)}"
+        return ends
 
     def make_settings(self, home: str) -> Settings:
         """Return the settings of the guard of an instance with this home folder."""
@@ -66,11 +71,15 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitOptions:
-    """The limits as they were typed; None stands for `%idle_timeout`, or for none."""
+    """The limits as they were typed; None stands for `%idle_timeout`, or for none.
+
+    `until` is the next such time after `typed_at`, however long a question or a wait takes.
+    """
 
     idle: str | None = None
     max_duration: str | None = None
     until: str | None = None
+    typed_at: float = field(default_factory=lambda: time.time())
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -94,9 +103,31 @@ class LimitOptions:
         """Return the seconds until the one end, and the time of the other, as `resolve` does."""
         longest, until = self.max_duration, self.until
         return (
-            None if longest is None else duration.parse_option("--max-duration", longest),
-            None if until is None else clock_time.parse_option("--until", until, time.time()),
+            None if longest is None else duration.parse_option("--max-duration", longest, off=True),
+            None if until is None else clock_time.parse_option("--until", until, self.typed_at),
         )
+
+    def check_ahead(self) -> None:
+        """Raise BadSetting if the time of `--until` has passed since it was typed."""
+        _, until = self.resolve_ends()
+        if until is not None and until <= time.time():
+            raise BadSetting(
+                f"--until {self.until} has passed meanwhile: nothing was started.",
+                fix="Type a later time, or leave --until out.",
+            )
+
+    def make_changes(self, dollars_per_hour: float | None) -> dict[str, float | None]:
+        """Return the changes of a guard's settings for what was typed; it keeps the others."""
+        limits, changes = self.resolve(dollars_per_hour), dict[str, float | None]()
+        if self.idle is not None:
+            changes["idle_seconds"] = limits.idle_seconds
+        if self.max_duration is not None:
+            changes["max_seconds"] = limits.max_seconds
+        if self.until is not None:
+            # One that has passed since it was typed ends the instance at once.
+            left = None if limits.until is None else max(limits.until - time.time(), 1.0)
+            changes["until_seconds"] = left
+        return changes
 
 
 def parse_idle(value: Any, dollars_per_hour: float | None, *, name: str) -> float | None:

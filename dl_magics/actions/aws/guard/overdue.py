@@ -7,7 +7,7 @@ What is unknown counts as work for the idle timeout, and never moves an end that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dl_magics.actions.aws.guard.alarm import LOW_CORES
 from dl_magics.actions.aws.guard.records import GuardRecord
@@ -61,11 +61,14 @@ def is_past_end(
     record: GuardRecord, status: GuardStatus | None, launched_at: float, now: float
 ) -> bool:
     """Whether the end that was set has passed so long ago that the guard must have failed."""
+    # A reboot begins the longest time again, and one that is newly set ends after a warning: only
+    # the guard knows of it.
+    if status and status.armed and (status.state != ENDING or status.seconds_left != 0):
+        record = replace(record, max_seconds=None)
     end = find_end(record, launched_at)
-    # A reboot begins the longest time again, and only the guard knows of it.
-    if status and status.armed and record.until is None:
-        left = status.seconds_left if status.state == ENDING else None
-        end = None if left is None or left > 0 else end
+    if end is not None and status is None:
+        # It answered then: it had not failed before.
+        end = max(end, record.heard_at)
     return end is not None and now > end + GRACE_SECONDS
 
 

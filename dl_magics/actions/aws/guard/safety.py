@@ -40,7 +40,11 @@ def describe_stop(status: GuardStatus) -> str:
         return f"stops it in {left} in any case"
     end = "" if status.end_left is None else f", and in {_words(status.end_left)} in any case"
     if status.state == "active":
-        return f"{status.reason}; stops it {left} after the last work{end}"
+        idle = status.settings.idle_seconds
+        kept = ""
+        if idle is not None and status.kept_left > idle:
+            left, kept = _words(idle), f", and not before {_words(status.kept_left)} from now"
+        return f"{status.reason}; stops it {left} after the last work{kept}{end}"
     return f"{status.reason}; stops it in {left}{end}"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from dl_magics.actions.aws.context import Context
 from dl_magics.actions.aws.explain import guard
-from dl_magics.actions.aws.guard import control, records, safety
+from dl_magics.actions.aws.guard import ends, records
 from dl_magics.actions.aws.guard.limits import GuardLimits, LimitOptions
 from dl_magics.actions.aws.guard.records import GuardRecord
 from dl_magics.actions.aws.launch import launch
@@ -23,8 +23,7 @@ from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import WrongState
 from dl_magics.store import logins
 
-_IDLE = "--idle"
-_LIMITS = {_IDLE: "idle_seconds", "--max-duration": "max_seconds", "--until": "until"}
+_LIMITS = {"--idle": "idle_seconds", "--max-duration": "max_seconds", "--until": "until"}
 # The guard counts the time until an end, and says when that is by its own clock.
 _SAME_SECONDS = 5.0
 
@@ -47,18 +46,18 @@ def check_options(
     unset = list(_find_unset(options.limits, known, dollars))
     if different := dict(_find_differences(context, instance, options, spot)):
         refused, typed = [*different, *unset], [*different, *options.limits.words]
-        name, type_ = instance.name, instance.type
+        type_, typed_name = instance.type, quote_name(instance.name)
         raise WrongState(
             f"An instance named '{instance.name}' already exists, {', '.join(different.values())}: "
             f"{instance.state}. Not applied: {', '.join(refused)}.",
             fix=f"%aws_launch {type_} {' '.join(typed)} --name OTHER launches one · "
-            f"%aws_launch {type_} --name {quote_name(name)} uses {name} as it is.",
+            f"%aws_launch {type_} --name {typed_name} uses that one as it is.",
         )
     if unset and not instance.costs_money:
         raise WrongState(
             f"An instance named '{instance.name}' already exists and is {instance.state}. Its "
             f"guard can be changed while it runs. Not applied: {', '.join(unset)}.",
-            fix=_describe_start(instance, unset),
+            fix=ends.set_line(instance, unset),
         )
 
 
@@ -101,25 +100,7 @@ def resume_launch(
 
     A stopped one stays stopped. `check_options` has passed.
     """
-    for seen in launch.resume_launch(context, instance):
-        instance = seen
-        yield seen
-    yield from apply_limits(context, [instance], options.limits)
-
-
-def apply_limits(
-    context: Context, each: Iterable[Instance], asked: LimitOptions
-) -> Iterator[Instance]:
-    """Set the limits that were typed, if any, on the guards of the instances that run.
-
-    Yield each with what its guard does then.
-    """
-    if not asked.words:
-        return
-    for instance in each:
-        if instance.costs_money:
-            does = _set_limits(context, instance, asked)
-            yield replace(instance, note=f"Set {' and '.join(asked.words)}: {does}")
+    yield from ends.set_after(context, launch.resume_launch(context, instance), options.limits)
 
 
 def preview(instance: Instance, options: LaunchOptions) -> Instance:
@@ -134,20 +115,10 @@ def explain_limits(context: Context, instance: Instance, asked: LimitOptions) ->
     """Return the steps that tell the guard of an existing instance the limits that were typed."""
     if not asked.words or not instance.costs_money:
         return []
-    limits = asked.resolve(instance.type_dollars)
-    changes = control.make_end_changes(limits)
+    changes = asked.make_changes(instance.type_dollars)
     if asked.idle is None:
         return [guard.ask_step(context, instance, changes)]
-    return guard.change_steps(context, instance, {"idle_seconds": limits.idle_seconds, **changes})
-
-
-def _set_limits(context: Context, instance: Instance, asked: LimitOptions) -> str:
-    limits = asked.resolve(instance.type_dollars)
-    status, refused = control.set_ends(context, instance, limits), ""
-    if asked.idle is not None:
-        change = control.change_idle_timeout(context, instance, limits.idle_seconds)
-        status, refused = change.status, change.note
-    return f"{safety.describe_stop(status)}{f'. {refused}' if refused else ''}"
+    return guard.change_steps(context, instance, changes)
 
 
 def _find_differences(
@@ -191,12 +162,3 @@ def _is_same(wanted: float | None, known: float | None) -> bool:
     if wanted is None or known is None:
         return wanted is known
     return abs(wanted - known) < _SAME_SECONDS
-
-
-def _describe_start(instance: Instance, unset: list[str]) -> str:
-    """Return the lines that start an instance and set these limits."""
-    name = quote_name(instance.name, instance.id)
-    ends = [word for word in unset if not word.startswith(_IDLE)]
-    idle = [word.removeprefix(_IDLE).strip() for word in unset if word.startswith(_IDLE)]
-    start = " ".join(["%aws_start", name, *ends])
-    return start + "".join(f", then %idle_timeout {timeout} {name}" for timeout in idle)

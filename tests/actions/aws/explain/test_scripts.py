@@ -11,6 +11,7 @@ import pytest
 from dl_magics import errors
 from dl_magics.actions.aws import selection
 from support.in_process import scripts
+from support.in_process.ssh import ANSWERS
 
 LAUNCH, STOP = "%aws_launch t2.micro -y", "%aws_stop"
 CREW = "%aws_launch t2.micro --count {} --name crew -y"
@@ -43,6 +44,10 @@ SITUATIONS = {
     ),
     "a start": ([LAUNCH, STOP], "%aws_start -y"),
     "a start of an instance that runs": ([LAUNCH], "%aws_start -y"),
+    "a start with an end": (
+        [LAUNCH, STOP, "its guard answers"],
+        "%aws_start --max-duration 2h -y",
+    ),
     "a start from another address": (
         [LAUNCH, STOP, "%aws_profile --address-url data:,203.0.113.7"],
         "%aws_start -y",
@@ -95,6 +100,7 @@ def prepare(uni, run):
     others = {
         "lose the answer": lambda: uni.unanswered.add("RunInstances"),
         "answer again": uni.unanswered.clear,
+        "its guard answers": lambda: ANSWERS.update(change='{"guard": "status"}'),
         "somebody launches": launch_by_hand,
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from dl_magics.actions.aws.guard import limits
@@ -35,7 +37,6 @@ def test_an_idle_timeout_is_fixed_or_scaled_by_the_price(typed, price, seconds):
         {"idle": "soon"},
         {"idle": "-5"},
         {"max_duration": "0"},
-        {"max_duration": "off"},
         {"until": "24:00"},
         {"until": "11 pm"},
         {"until": "23:00:00"},
@@ -48,6 +49,21 @@ def test_a_limit_that_is_not_valid_is_refused_in_two_lines(home, options):
 
     assert next(iter(options.values())).strip() in str(refused.value)
     assert refused.value.fix
+
+
+def test_an_end_is_that_of_when_it_was_typed_and_is_removed_by_off():
+    typed_at = datetime(2026, 11, 26, 22, 59, 30).timestamp()
+    passed = LimitOptions(until="23:00", typed_at=typed_at)
+
+    assert passed.resolve_ends() == (None, typed_at + 30)
+    assert passed.make_changes(1.0) == {"until_seconds": 1.0}
+    with pytest.raises(BadSetting, match="--until 23:00 has passed meanwhile: nothing was started"):
+        passed.check_ahead()
+    off = LimitOptions(max_duration="off", until="off")
+    off.check_ahead()
+    assert off.make_changes(1.0) == {"max_seconds": None, "until_seconds": None}
+    assert LimitOptions(idle="off").make_changes(1.0) == {"idle_seconds": None}
+    assert LimitOptions().make_changes(1.0) == {}
 
 
 def test_the_timeout_of_the_person_is_the_default_of_a_launch(home):

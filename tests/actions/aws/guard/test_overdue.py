@@ -67,6 +67,15 @@ def test_a_reboot_begins_the_longest_time_again_of_which_only_the_guard_knows():
     assert overdue.is_past_end(record, None, began, NOW)
 
 
+def test_a_longest_time_that_is_newly_set_is_left_to_the_guard_which_warns_first():
+    record = GuardRecord(idle_seconds=None, max_seconds=3600, until=NOW + 9000, heard_at=NOW - 60)
+
+    for status in (ARMED, None):
+        assert not overdue.is_past_end(record, status, NOW - 90_000, NOW)
+    assert overdue.is_past_end(record, DEAD, NOW - 90_000, NOW)
+    assert overdue.is_past_end(record, None, NOW - 90_000, NOW + GRACE_SECONDS)
+
+
 def test_an_end_by_the_clock_holds_while_the_guard_runs():
     record = GuardRecord(idle_seconds=None, until=NOW - GRACE_SECONDS - 1)
 

@@ -26,7 +26,7 @@ def test_options_that_an_existing_instance_does_not_have_are_refused_by_name(clo
             assert f"'t1' already exists, {has}: running" in str(refused.value)
             assert all(word in str(refused.value) for word in (*typed.split(), "--idle 7"))
             assert "--name OTHER launches one" in refused.value.fix
-            assert "%aws_launch t2.micro --name t1 uses t1 as it is" in refused.value.fix
+            assert "%aws_launch t2.micro --name t1 uses that one as it is" in refused.value.fix
 
     same = f"--disk 100 --image {made.image} --user {made.user} --zone {made.zone}"
     assert run(f"%aws_launch t2.micro --name t1 {same} --subnet {here.id} -y").id == made.id

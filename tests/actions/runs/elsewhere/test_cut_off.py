@@ -132,6 +132,28 @@ def test_a_resize_asks_with_the_runs_that_it_cuts_off(gpu, run, capsys, monkeypa
     assert going.status == "interrupted"
 
 
+def test_a_run_whose_gpu_kernel_was_restarted_continues_in_the_new_one(gpu):
+    going = a_run(gpu)
+
+    said = cut_off.describe_ended_with_kernel(going, is_connected=True)
+
+    assert said == (
+        f"The run {going.name} had not ended on gpu, as far as this computer knows. "
+        f"In the new GPU kernel: %finetune --resume {going.name} continues it."
+    )
+
+
+def test_a_run_whose_log_is_gone_from_its_host_is_interrupted_if_it_had_begun(gpu):
+    begun, waiting = a_run(gpu), a_run(gpu, "2026-11-26_waiting", events=[])
+    ANSWERS[log.FILE_NAME] = "".join(
+        f"gone .dl_magics/runs/{each.name}\n" for each in (begun, waiting)
+    )
+
+    runs.list_runs()
+
+    assert (begun.status, remote_origin.is_running(waiting.path)) == ("interrupted", True)
+
+
 def test_a_run_that_has_ended_is_not_named(gpu, run, capsys):
     a_run(gpu, events=run_events.make_events(ended=run_events.RunEnded(status="done")))
 

@@ -11,8 +11,8 @@ IMPORTS = "from PIL import Image, ImageOps"
 # Keras' load_img neither turns a photo as its camera was held, nor knows what is transparent.
 _LOAD = """\
 image = ImageOps.exif_transpose(Image.open({file})).convert("RGBA")
-image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 image = ImageOps.fit(image, model.input_shape[1:3], Image.Resampling.BILINEAR)
+image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 """
 _FUNCTION = """\
 def load(file):
