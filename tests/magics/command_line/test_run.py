@@ -150,7 +150,7 @@ def test_the_second_evening_starts_the_instance_and_stops_it_after_the_run(
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    run("%aws_launch t2.micro --name evening -y")
+    launched = run("%aws_launch t2.micro --name evening -y")
     estimated = run_on_evening(photos, "--check")
     in_s3 = run_on_evening("s3://practice-photos/colours")
     run("%aws_stop")
@@ -165,5 +165,6 @@ def test_the_second_evening_starts_the_instance_and_stops_it_after_the_run(
     assert trained[0] == 0
     (trained_run,) = runs.list_local_runs()
     assert trained_run.status == "done"
-    (instance,) = context.load().ec2.list_instances()
-    assert instance.state == "stopped"
+    # Those that other tests have terminated are listed for some time.
+    (instance,) = (each for each in context.load().ec2.list_instances() if not each.gone)
+    assert (instance.id, instance.state) == (launched.id, "stopped")
