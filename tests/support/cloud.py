@@ -99,6 +99,10 @@ def _terminate_all() -> None:
         if each["State"]["Name"] not in ("shutting-down", "terminated")
     ]
     if left:
+        # A persistent request would launch another instance, in the next test.
+        asked = session.query("ec2", "describe_spot_instance_requests")["SpotInstanceRequests"]
+        if ids := [each["SpotInstanceRequestId"] for each in asked]:
+            session.change_ec2("cancel_spot_instance_requests", SpotInstanceRequestIds=ids)
         session.change_ec2("terminate_instances", InstanceIds=left)
 
 
