@@ -113,7 +113,7 @@ def test_the_example_has_a_cell_of_its_own(panel):
 def test_the_guard_says_when_it_stops_the_instance_and_is_put_off(panel):
     lab, page = panel.lab, panel.page
     panel.wait_for("stops in")
-    ends = [f"%aws_start gpu --max-duration {each}" for each in ("4m", "8h")]
+    ends = [f"%aws_start gpu --max-duration {each} -y" for each in ("4m", "8h")]
     first = f"{LOAD}\n%practice on\n%idle_timeout 4 gpu"
     lab.open("guard.ipynb", [first, "%idle_timeout 30 gpu", *ends])
     lab.run(0)
