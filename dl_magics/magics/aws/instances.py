@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from dl_magics.core.typed_name import quote_name
 from dl_magics.errors import BadSetting
 from dl_magics.magics import prompts
 from dl_magics.magics.arguments import argument, magic_arguments, parse_argstring
@@ -48,6 +47,7 @@ class InstanceMagics(Magics):
         """
         from dl_magics.actions.aws import context
         from dl_magics.actions.aws.guard import control, limits, safety
+        from dl_magics.core.typed_name import quote_name
 
         args = parse_argstring(self.aws_get, line)
         found = _select_instance(args)

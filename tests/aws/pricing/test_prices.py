@@ -152,6 +152,7 @@ def test_a_spot_price_that_rises_is_asked_for_again_on_the_same_day(
     soon = read()
     monkeypatch.setattr(prices, "_SPOT_SECONDS", 0.0)
     later = read()
+    cloud_with_hosts.inject_fault("spot-capacity")  # prices are as usual again
 
     assert soon == before
     assert later > before

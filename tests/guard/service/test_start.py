@@ -98,7 +98,7 @@ def test_a_system_at_its_hard_end_powers_off(system):
     install(system)
     assert not system.exists(POWERED_OFF)
 
-    changes = json.dumps({"max_seconds": 0.5})
+    changes = json.dumps({"until_seconds": 0.5})
     system.run("python3", "-I", program.FILE, "change", program.FOLDER, changes)
 
     until(lambda: system.exists(POWERED_OFF))
