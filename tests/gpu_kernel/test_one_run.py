@@ -26,7 +26,7 @@ from support.two_hosts import notebook_process
 
 CELL = (
     "%%finetune colours\nimage_size = 48\nmixed_precision = False\n"
-    "dense = [16]\nheads = 1\nbatch_size = 8\nepochs = 120\npatience = 120"
+    "dense = [16]\nheads = 1\nbatch_size = 8\nepochs = 60\npatience = 60"
 )
 WHEELS = Path(__file__).parents[2] / "build" / "wheels"
 
@@ -152,7 +152,7 @@ def test_an_interrupted_run_ends_with_the_results_of_an_uninterrupted_one(evenin
     resumed = run(f"%finetune --resume {going.name}")
 
     assert undisturbed.state.device == resumed.state.device
-    assert seen < told < broken_off < 120
+    assert seen < told < broken_off < 60
     assert resumed.name == going.name
     assert resumed.status == undisturbed.status == "done"
     assert resumed.history == undisturbed.history

@@ -225,12 +225,16 @@ def _describe_memory(recipe: Recipe, views: int) -> str:
     batch = (
         "the batch is as large as fits"
         if asked == "auto"
-        else f"{asked * image / 1024:.1f} GiB for batches of {asked}"
+        else f"{_format_mib(asked * image)} for batches of {asked}"
     )
     return (
         f"{image:.0f} MiB of the device for each image of a batch, {batch}; the features take "
         f"{most}{features:,.1f} MB of disk and memory"
     )
+
+
+def _format_mib(mib: float) -> str:
+    return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
 
 
 def _format(seconds: Range) -> str:

@@ -38,6 +38,16 @@ def test_a_recipe_is_trained_and_the_exit_status_is_that_of_its_run(recipe, phot
     assert str(run.path) in capsys.readouterr().out
 
 
+def test_an_estimate_trains_nothing_and_has_the_exit_status_of_a_run_that_ended_well(
+    recipe, photos, capsys
+):
+    status = main(["run", str(recipe), str(photos), "--check"])
+
+    assert status == 0
+    assert "price: nothing on this computer" in capsys.readouterr().out
+    assert list(runs.list_local_runs()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -151,15 +161,12 @@ def test_the_second_evening_starts_the_instance_and_stops_it_after_the_run(
         return done.returncode, done.stdout + done.stderr
 
     launched = run("%aws_launch t2.micro --name evening -y")
-    estimated = run_on_evening(photos, "--check")
     in_s3 = run_on_evening("s3://practice-photos/colours")
     run("%aws_stop")
     trained = run_on_evening(
         photos, "--launch", "t2.micro", "-y", "--epochs", "1", "--then", "stop"
     )
 
-    assert "price: $" in estimated[1]
-    assert estimated[0] == 0
     assert "--iam-instance-profile" in in_s3[1]
     assert "Start evening (" in trained[1]
     assert trained[0] == 0
