@@ -10,7 +10,7 @@ import asyncssh
 import pytest
 
 from dl_magics import errors
-from dl_magics.actions.aws import context
+from dl_magics.actions.aws import access, context
 from dl_magics.store import state
 from support.cloud import start_in_second_kernel
 from support.in_process.ssh import ANSWERS
@@ -102,8 +102,9 @@ def test_address_ranges_are_not_stored_for_a_launch_or_start_that_is_refused(
 
 
 def test_a_start_that_ends_before_its_end_is_set_names_the_line_that_sets_it(
-    cloud, run, ssh_commands
+    cloud, run, ssh_commands, monkeypatch
 ):
+    monkeypatch.setitem(access.until_ssh_answers.__kwdefaults__, "seconds", 20.0)
     run("%aws_launch t2.micro -y")
     run("%aws_stop")
     ANSWERS["change"] = "no guard"
@@ -117,7 +118,7 @@ def test_a_start_that_ends_before_its_end_is_set_names_the_line_that_sets_it(
 
     with (
         mock.patch.object(asyncssh, "connect", refuse),
-        pytest.raises(errors.NoAnswer, match="SSH has not answered for 300 s") as unanswered,
+        pytest.raises(errors.NoAnswer, match="SSH has not answered for 20 s") as unanswered,
     ):
         run("%aws_start gpu --until 23:00 --max-duration 8h -y")
 
