@@ -161,7 +161,7 @@ def test_a_start_says_which_end_holds_and_a_longest_time_is_not_over_without_a_q
     assert "stops    after 8 hours in any case; %aws_start --max-duration off removes that" in kept
     assert len(questions) == 2
     assert all(
-        "with --max-duration 2m its guard stops it in 5 min, whatever" in q for q in questions
+        "with --max-duration 2m its guard stops it in 5 min, also while" in q for q in questions
     )
     assert '"max_seconds": null, "until_seconds": null' in removed
     assert "in any case" not in capsys.readouterr().out

@@ -50,7 +50,7 @@ def describe_short_notice(
             lines.append(
                 f"{each.name} in {context.account} has run for {money.format_duration(runs)}: with "
                 f"--max-duration {asked.max_duration} its guard stops it in "
-                f"{money.format_duration(notice)}, whatever runs on it."
+                f"{money.format_duration(notice)}, also while a run goes on."
             )
     return "\n".join(lines) or None
 
